@@ -1,0 +1,1 @@
+"""Frame -> disparity: one contract, one file per estimator."""

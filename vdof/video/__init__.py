@@ -1,0 +1,26 @@
+"""Video in and out with PyAV: frames as float tensors, and everything else of the file carried over untouched."""
+
+from vdof.video.colour import Colour, to_display, to_linear
+from vdof.video.config import EncodeConfig, VideoConfig
+from vdof.video.encode import choose_container
+from vdof.video.frame_range import parse_frame_range
+from vdof.video.info import VideoInfo, hash_file, probe
+from vdof.video.reader import Frame, FrameReader, read_frames
+from vdof.video.writer import Writer
+
+__all__ = [
+    "Colour",
+    "EncodeConfig",
+    "Frame",
+    "FrameReader",
+    "VideoConfig",
+    "VideoInfo",
+    "Writer",
+    "choose_container",
+    "hash_file",
+    "parse_frame_range",
+    "probe",
+    "read_frames",
+    "to_display",
+    "to_linear",
+]

@@ -11,3 +11,8 @@ Conventions, said once:
 * a `shot` is the run of frames between two cuts; "breathing" is blur that pulses without a cause in the lens or the scene
   (not the classical focus breathing, the frame widening as the focus moves).
 """
+
+from vdof.bokeh import render
+from vdof.lens import Lens
+
+__all__ = ["Lens", "render"]

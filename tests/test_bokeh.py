@@ -1,0 +1,170 @@
+import math
+
+import pytest
+import torch
+
+from vdof import Lens, render
+from vdof.bokeh import BokehConfig, render_coc
+from vdof.errors import BackendError, ConfigError, ShapeError
+
+ROUND, PENTAGON, OVAL = Lens(), Lens(blades=5), Lens(squeeze=2.0)
+LENSES = {"round": ROUND, "pentagon": PENTAGON, "oval": OVAL}
+BACKENDS = ("numba", "torch")
+every_lens = pytest.mark.parametrize("lens", LENSES.values(), ids=LENSES.keys())
+every_backend = pytest.mark.parametrize("config", [BokehConfig(backend=name) for name in BACKENDS], ids=BACKENDS)
+
+
+def edge_scene(height: int = 48, width: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
+    """A random picture with a blurred foreground, a sharp strip and a far background."""
+    rgb = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(1)) * 2
+    coc = torch.full((1, 1, height, width), 13.0)
+    coc[..., 15:35, 20:40] = -8.0
+    coc[..., 40:, :] = torch.linspace(-3, 3, width)
+    return rgb, coc
+
+
+def impulse(coc: float, size: int = 41) -> tuple[torch.Tensor, torch.Tensor]:
+    rgb = torch.zeros(1, 3, size, size)
+    rgb[..., size // 2, size // 2] = 1.0
+    return rgb, torch.full((1, 1, size, size), coc)
+
+
+@every_backend
+@every_lens
+def test_a_constant_picture_stays(lens, config):
+    _, coc = edge_scene()
+    out = render_coc(torch.full((1, 3, 48, 64), 0.7), coc, lens, config)
+    assert (out - 0.7).abs().max() < 1e-4
+
+
+@every_backend
+def test_in_focus_nothing_changes(config):
+    rgb, coc = edge_scene()
+    assert (render_coc(rgb, torch.zeros_like(coc), ROUND, config) - rgb).abs().max() < 1e-5
+
+
+@every_lens
+@pytest.mark.parametrize("coc", [1.0, 2.2, 9.0, 18.5, -18.5])
+def test_an_impulse_keeps_its_energy(lens, coc):
+    out = render_coc(*impulse(coc), lens, BokehConfig(backend="numba"))
+    assert out.sum(dim=(2, 3)).flatten().tolist() == pytest.approx([1.0] * 3, abs=2e-3)
+
+
+@pytest.mark.parametrize("coc", [1.0, 2.2, 5.0, 18.5])
+def test_the_variance_of_an_impulse_is_that_of_the_disc(coc):
+    out = render_coc(*impulse(coc), ROUND)[0, 0].double()
+    y = torch.arange(41.0) - 20
+    variance = (out * y[:, None] ** 2).sum() / out.sum()
+    assert variance.item() == pytest.approx((coc / 2) ** 2 / 4, abs=0.06)
+
+
+@every_lens
+@pytest.mark.parametrize("coc", [19.0, -19.0])
+def test_an_impulse_has_the_exact_shape(lens, coc):
+    """Area-sampled truth: 16x16 points per pixel inside the polygon, turned by 180 degrees before the focus."""
+    radius, fine = math.sqrt(9.5**2 - 1 / 3), 16
+    points = (torch.arange(41 * fine, dtype=torch.float64) + 0.5) / fine - 20.5
+    x, y = points[None, :] / radius * lens.squeeze, -points[:, None] / radius
+    if coc < 0:
+        x, y = -x, -y
+    inside = x**2 + y**2 < 1
+    for k in range(lens.blades):
+        angle = 2 * math.pi * (k + 1) / lens.blades
+        inside &= x * math.cos(angle) + y * math.sin(angle) < math.cos(math.pi / lens.blades)
+    truth = inside.double().reshape(41, fine, 41, fine).mean(dim=(1, 3))
+    out = render_coc(*impulse(coc), lens)[0, 0].double()
+    assert (out - truth / truth.sum()).abs().sum() < 0.05
+
+
+@every_lens
+def test_light_scales_linearly(lens):
+    rgb, coc = edge_scene()
+    config = BokehConfig(reveal=False)
+    doubled, once = render_coc(2 * rgb, coc, lens, config), render_coc(rgb, coc, lens, config)
+    assert (doubled - 2 * once).abs().max() < 1e-5
+
+
+def test_a_batch_is_a_loop():
+    rgb, coc = edge_scene()
+    rgb2, coc2 = torch.cat([rgb, rgb.flip(3)]), torch.cat([coc, 0.5 * coc])
+    batch = render_coc(rgb2, coc2, ROUND)
+    assert torch.equal(batch[1:], render_coc(rgb2[1:], coc2[1:], ROUND))
+
+
+@every_lens
+def test_backends_agree(lens):
+    rgb, coc = edge_scene()
+    numba, portable = (render_coc(rgb, coc, lens, BokehConfig(backend=name)) for name in BACKENDS)
+    assert (numba - portable).abs().max() < 1e-4
+
+
+def test_rendering_is_deterministic_whatever_the_threads():
+    rgb, coc = edge_scene()
+    threads = torch.get_num_threads()
+    first = render_coc(rgb, coc, ROUND)
+    try:
+        torch.set_num_threads(3)
+        assert torch.equal(first, render_coc(rgb, coc, ROUND))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_a_sharp_subject_stays_sharp_before_a_blurred_background():
+    rgb = torch.zeros(1, 3, 48, 48)
+    rgb[..., 16:32, 16:32] = 1.0
+    coc = torch.full((1, 1, 48, 48), 12.0)
+    coc[..., 16:32, 16:32] = 0.0
+    out = render_coc(rgb, coc, ROUND)
+    assert out[..., 16:32, 16:32].min() > 0.99  # nothing of the background over it
+    assert out[..., :15, :].max() < 0.01  # and nothing of it in the background
+
+
+def test_a_blurred_foreground_lets_the_sharp_background_through():
+    rgb = torch.zeros(1, 3, 48, 48)
+    rgb[..., 20:28, :] = 1.0
+    coc = torch.zeros(1, 1, 48, 48)
+    coc[..., 20:28, :] = -14.0
+    out = render_coc(rgb, coc, ROUND)[0, 0, :, 24]
+    assert 0.3 < out[24] < 0.95  # the strip is narrower than its blur: transparent
+    assert out[:12].max() < 0.01
+    assert (out[12:24].diff() > -1e-4).all()  # a soft rim
+
+
+def test_depth_and_focus_make_the_same_picture_as_their_coc():
+    rgb = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    depth = torch.linspace(1, 6, 32).expand(2, 1, 32, 32).contiguous()
+    from vdof.optics import coc_from_depth
+
+    focus = torch.tensor([2.0, 3.0])
+    assert torch.equal(render(rgb, depth, ROUND, focus), render_coc(rgb, coc_from_depth(depth, ROUND, focus, 32), ROUND))
+    assert torch.isfinite(render(rgb, torch.full_like(depth, math.inf), ROUND, 2.0)).all()
+
+
+RGB, DEPTH = torch.rand(1, 3, 8, 8), torch.ones(1, 1, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("rgb", "depth", "focus", "error", "message"),
+    [
+        (RGB[0], DEPTH, 2.0, ShapeError, r"rgb must be \(B,3,H,W\).* got \(3, 8, 8\)"),
+        (RGB[:0], DEPTH[:0], 2.0, ShapeError, "at least one frame"),
+        (RGB, DEPTH[..., :4], 2.0, ShapeError, r"depth must be \(1, 1, 8, 8\).*got \(1, 1, 8, 4\)"),
+        (RGB, DEPTH * math.nan, 2.0, ShapeError, "depth must be finite"),
+        (RGB, DEPTH * 0, 2.0, ShapeError, "depth must be above 0 m, got 0"),
+        (RGB, -DEPTH, 2.0, ShapeError, "depth must be above 0 m, got -1"),
+        (RGB * math.inf, DEPTH, 2.0, ShapeError, "rgb must be finite"),
+        (RGB, DEPTH, 0.01, ConfigError, "beyond the focal length"),
+    ],
+)
+def test_bad_input_is_refused(rgb, depth, focus, error, message):
+    with pytest.raises(error, match=message):
+        render(rgb, depth, ROUND, focus)
+
+
+def test_bad_backends_are_refused():
+    with pytest.raises(ConfigError, match="bokeh.backend must be one of auto, numba, triton, torch, got 'cuda'"):
+        BokehConfig(backend="cuda")
+    with pytest.raises(BackendError, match="numba renders on the cpu, got a tensor on meta"):
+        from vdof.bokeh.api import choose_backend
+
+        choose_backend("numba", torch.device("meta"))

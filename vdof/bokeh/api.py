@@ -1,0 +1,96 @@
+"""The renderer's two public functions: check what came in, choose a backend, render frame by frame."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from vdof.bokeh.config import BokehConfig
+from vdof.errors import BackendError, ShapeError
+from vdof.lens import Lens
+from vdof.optics import coc_from_depth, require_focus_beyond
+
+log = logging.getLogger(__name__)
+Backend = Callable[[Tensor, Tensor, Lens, BokehConfig], Tensor]
+_announced: set[tuple[str, str]] = set()
+
+
+def render(
+    rgb: Tensor, depth: Tensor, lens: Lens, focus_distance: float | Tensor, config: BokehConfig | None = None
+) -> Tensor:
+    """The picture as `lens` sees it, focused at `focus_distance`.
+
+    rgb (B,3,H,W) scene-linear, sharp everywhere, values above 1 kept; depth (B,1,H,W) m along the optical axis;
+    focus_distance m, a number or (B,). Returns (B,3,H,W) scene-linear on the device of `rgb`.
+    Raises ShapeError, ConfigError (focus nearer than the focal length), BackendError.
+
+    >>> lens = Lens(focal_length_mm=85, f_number=1.8)
+    >>> rgb, depth = torch.rand(1, 3, 64, 96), torch.full((1, 1, 64, 96), 4.0)
+    >>> render(rgb, depth, lens, focus_distance=2.0).shape
+    torch.Size([1, 3, 64, 96])
+    """
+    require_picture(rgb)
+    require_map("depth", depth, rgb)
+    if not bool(((depth > 0) | torch.isinf(depth)).all()):
+        raise ShapeError(
+            f"depth must be above 0 m, got {float(depth.min()):g}; give metres along the optical axis, inf for the sky"
+        )
+    require_focus_beyond(lens, focus_distance)
+    return render_coc(rgb, coc_from_depth(depth, lens, focus_distance, rgb.shape[-1]), lens, config)
+
+
+def render_coc(rgb: Tensor, coc: Tensor, lens: Lens, config: BokehConfig | None = None) -> Tensor:
+    """The picture blurred by a given circle of confusion through the aperture of `lens`.
+
+    rgb (B,3,H,W) scene-linear; coc (B,1,H,W) signed diameter, px, positive behind the focus. Returns (B,3,H,W).
+    Raises ShapeError and BackendError.
+    """
+    config = config or BokehConfig()
+    require_picture(rgb)
+    require_map("coc", coc, rgb)
+    backend = choose_backend(config.backend, rgb.device)
+    frames = [backend(frame, radius[0], lens, config) for frame, radius in zip(rgb.float(), coc.float() / 2, strict=True)]
+    return torch.stack(frames)
+
+
+def choose_backend(name: str, device: torch.device) -> Backend:
+    """The function that renders one frame on `device`; `auto` is logged once. Raises BackendError when it is not here."""
+    chosen = name
+    if name == "auto":
+        on_cuda = device.type == "cuda" and importlib.util.find_spec("triton") is not None
+        chosen = "numba" if device.type == "cpu" else "triton" if on_cuda else "torch"
+        if (chosen, device.type) not in _announced:
+            _announced.add((chosen, device.type))
+            log.info("bokeh backend: %s (auto, for %s)", chosen, device.type)
+    if chosen == "numba":
+        if device.type != "cpu":
+            raise BackendError(f"bokeh.backend=numba renders on the cpu, got a tensor on {device}; use backend=auto or torch")
+        from vdof.bokeh.numba_backend import render_frame
+
+        return render_frame
+    from vdof.bokeh.torch_backend import render_frame as render_frame_torch
+
+    return render_frame_torch
+
+
+def require_picture(rgb: Tensor) -> None:
+    """Raise ShapeError unless `rgb` is a non-empty, finite (B,3,H,W)."""
+    if rgb.ndim != 4 or rgb.shape[1] != 3 or 0 in rgb.shape:
+        raise ShapeError(f"rgb must be (B,3,H,W) with at least one frame and pixel, got {tuple(rgb.shape)}; reshape it")
+    if not bool(torch.isfinite(rgb).all()):
+        raise ShapeError("rgb must be finite, got nan or inf; clean the picture first")
+
+
+def require_map(name: str, values: Tensor, rgb: Tensor) -> None:
+    """Raise ShapeError unless `values` is a (B,1,H,W) map that fits `rgb`: same batch, size and device, no nan."""
+    expected = (rgb.shape[0], 1, *rgb.shape[2:])
+    if tuple(values.shape) != expected:
+        raise ShapeError(f"{name} must be {expected} to fit rgb, got {tuple(values.shape)}; resize or reshape it")
+    if values.device != rgb.device:
+        raise ShapeError(f"{name} must be on {rgb.device} as rgb is, got {values.device}; move one of them")
+    if bool(torch.isnan(values).any()) or (name == "coc" and not bool(torch.isfinite(values).all())):
+        raise ShapeError(f"{name} must be finite, got nan or inf; fill the holes first")

@@ -1,0 +1,27 @@
+"""The ladder of depth groups: fixed radii, so that a group never moves when the scene's range does."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FIRST_STEP = 1.5
+GROWTH = 0.25
+
+
+def group_borders(lowest: float, highest: float) -> NDArray[np.float32]:
+    """Signed radii, px, between the groups that cover `lowest..highest`, ascending (front to back).
+
+    Centres stand at 0 and on both sides with steps `1.5 + 0.25 |r|`; a border lies midway between two centres. Group i
+    holds the radii from border i-1 up to border i.
+    """
+    behind, before = _climb(max(highest, 1.0)), _climb(max(-lowest, 1.0))
+    centres = np.array([-c for c in reversed(before)] + [0.0] + behind)
+    return ((centres[1:] + centres[:-1]) / 2).astype(np.float32)
+
+
+def _climb(reach: float) -> list[float]:
+    steps = [FIRST_STEP]
+    while steps[-1] < reach:
+        steps.append(steps[-1] + FIRST_STEP + GROWTH * steps[-1])
+    return steps

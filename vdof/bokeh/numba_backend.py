@@ -1,0 +1,33 @@
+"""The CPU backend: one frame through the compiled kernels."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vdof.bokeh.aperture import span_table
+from vdof.bokeh.config import BokehConfig
+from vdof.bokeh.ladder import group_borders
+from vdof.bokeh.layers import Layers
+from vdof.bokeh.numba_layers import add_background
+from vdof.bokeh.numba_splat import splat
+from vdof.lens import Lens
+
+
+def render_frame(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -> Tensor:
+    """One frame: rgb (3,H,W) linear, radius (H,W) signed px, both on the cpu -> (3,H,W)."""
+    signed = radius.numpy()
+    lowest, highest = float(signed.min()), float(signed.max())
+    largest = max(-lowest, highest, 1.0)
+    margin = math.ceil(largest) + 1
+    colour = np.pad(rgb.permute(1, 2, 0).numpy(), ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+    signed = np.pad(signed, margin, mode="edge")
+    if config.reveal:
+        layers = add_background(colour, signed, margin)
+    else:
+        layers = Layers(colour[None], signed[None], np.ones_like(signed)[None], (0,), margin)
+    out = splat(layers, span_table(lens, largest), group_borders(lowest, highest))
+    return torch.from_numpy(out).permute(2, 0, 1).contiguous()

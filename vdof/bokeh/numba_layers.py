@@ -1,0 +1,179 @@
+"""The background layer compiled for the CPU: what a blurred edge reveals. `vdof.bokeh.torch_layers` says the same in torch.
+
+1. Depth edges and how far their blur reaches, per tile.
+2. Pixels binned by radius into levels of a coarse picture, summed from far to near: level k holds all that lies behind it.
+3. Holes filled by push-pull (Gortler et al., "The Lumigraph", 1996).
+4. Each pixel near an edge takes the colour and radius of the nearest level safely behind it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vdof.bokeh.layers import BIN, EDGE, EDGE_TRUST, TILE, Layers, level_count, pyramid_sizes
+from vdof.bokeh.numba_splat import compiled
+from vdof.bokeh.threads import run_rows
+
+f4 = np.float32
+
+
+def add_background(colour: NDArray[np.float32], radius: NDArray[np.float32], margin: int) -> Layers:
+    """Picture (H,W,3) and radius (H,W) -> the picture's own layer and, where edges blur, the one behind it."""
+    height, width = radius.shape
+    is_edge = np.empty((height, width), np.bool_)
+    reach = np.zeros((-(-height // TILE), -(-width // TILE)), f4)
+    run_rows(_find_edges, 0, reach.shape[0], radius, is_edge, reach, step=4)
+    own = np.ones((height, width), f4)
+    if not reach.any():
+        return Layers(colour[None], radius[None], own[None], (0,), margin)
+    is_near_edge = np.zeros(reach.shape, np.bool_)
+    _spread_reach(reach, is_near_edge)
+    nearest, farthest = float(radius.min()), float(radius.max()) + 1e-3
+    levels = level_count(nearest, farthest)
+    per_radius = f4(levels / (farthest - nearest))
+    sizes = np.array(pyramid_sizes(height, width), np.int64)
+    stack = np.zeros((levels, *sizes[0], 5), f4)
+    run_rows(_bin_pixels, 0, int(sizes[0, 0]), colour, radius, is_edge, f4(nearest), per_radius, stack)
+    run_rows(_fill_level, 0, levels, stack, sizes, step=1)
+    behind = [np.stack([colour, np.zeros_like(colour)]), np.stack([radius, np.zeros_like(radius)]), np.stack([own, 0 * own])]
+    bounds = (f4(nearest), f4(farthest), per_radius)
+    run_rows(_pick_behind, 0, height, radius, stack, *bounds, is_near_edge, behind[0][1], behind[1][1], behind[2][1])
+    return Layers(behind[0], behind[1], behind[2], (0, 1), margin)
+
+
+@compiled
+def _find_edges(t0, t1, radius, is_edge, reach):
+    height, width = radius.shape
+    for y in range(t0 * TILE, min(t1 * TILE, height)):
+        for x in range(width):
+            low = high = radius[y, x]
+            for j in range(max(0, y - 1), min(height, y + 2)):
+                for i in range(max(0, x - 1), min(width, x + 2)):
+                    low = min(low, radius[j, i])
+                    high = max(high, radius[j, i])
+            is_edge[y, x] = high - low > f4(EDGE)
+            if is_edge[y, x]:
+                far = max(abs(low), abs(high)) + f4(2)
+                reach[y // TILE, x // TILE] = max(reach[y // TILE, x // TILE], far)
+
+
+@compiled
+def _spread_reach(reach, is_near_edge):
+    rows, columns = reach.shape
+    for y in range(rows):
+        for x in range(columns):
+            if reach[y, x] > f4(0):
+                n = int(math.ceil(reach[y, x] / TILE))
+                is_near_edge[max(0, y - n) : y + n + 1, max(0, x - n) : x + n + 1] = True
+
+
+@compiled
+def _bin_pixels(y0, y1, colour, radius, is_edge, nearest, per_radius, stack):
+    """Sums over BIN x BIN pixels of (colour, radius, 1) by level, then from far to near. Bright pixels count less."""
+    levels = stack.shape[0]
+    height, width = radius.shape
+    for row in range(y0, y1):
+        for y in range(row * BIN, min(row * BIN + BIN, height)):
+            for x in range(width):
+                k = min(int((radius[y, x] - nearest) * per_radius), levels - 1)
+                p = colour[y, x]
+                w = f4(1 / (BIN * BIN)) / (f4(1) + max(p[0], p[1], p[2]))
+                if is_edge[y, x]:
+                    w *= f4(EDGE_TRUST)
+                cell = stack[k, row, x // BIN]
+                cell[0] += w * p[0]
+                cell[1] += w * p[1]
+                cell[2] += w * p[2]
+                cell[3] += w * radius[y, x]
+                cell[4] += w
+        for k in range(levels - 2, -1, -1):
+            for x in range(stack.shape[2]):
+                for c in range(5):
+                    stack[k, row, x, c] += stack[k + 1, row, x, c]
+
+
+@compiled
+def _fill_level(k0, k1, stack, sizes):
+    """Push-pull of one level in place: its first four channels become the filled, normalised ones."""
+    for k in range(k0, k1):
+        pyramid = [stack[k]]
+        for n in range(1, sizes.shape[0]):
+            pyramid.append(np.zeros((sizes[n, 0], sizes[n, 1], 5), np.float32))
+            _push(pyramid[n - 1], pyramid[n])
+        top = pyramid[-1]
+        for y in range(top.shape[0]):
+            for x in range(top.shape[1]):
+                for c in range(4):
+                    top[y, x, c] /= max(top[y, x, 4], f4(1e-6))
+        for n in range(sizes.shape[0] - 2, -1, -1):
+            _pull(pyramid[n + 1], pyramid[n])
+
+
+@compiled
+def _push(fine, coarse):
+    for y in range(fine.shape[0]):
+        for x in range(fine.shape[1]):
+            for c in range(5):
+                coarse[y >> 1, x >> 1, c] += fine[y, x, c]
+    for y in range(coarse.shape[0]):
+        for x in range(coarse.shape[1]):
+            if coarse[y, x, 4] > f4(1):
+                scale = f4(1) / coarse[y, x, 4]
+                for c in range(5):
+                    coarse[y, x, c] *= scale
+
+
+@compiled
+def _pull(coarse, fine):
+    for y in range(fine.shape[0]):
+        j0, j1, v = _interpolate(y, f4(0.5), coarse.shape[0])
+        for x in range(fine.shape[1]):
+            missing = f4(1) - fine[y, x, 4]
+            if missing <= f4(0):
+                continue
+            i0, i1, u = _interpolate(x, f4(0.5), coarse.shape[1])
+            for c in range(4):
+                fine[y, x, c] += missing * _mix(coarse, j0, j1, v, i0, i1, u, c)
+
+
+@compiled
+def _interpolate(x, scale, size):
+    """Two cells and the share of the second for pixel `x` of a picture `1/scale` times as fine."""
+    position = min(max((f4(x) + f4(0.5)) * scale - f4(0.5), f4(0)), f4(size - 1))
+    i = int(position)
+    return i, min(i + 1, size - 1), position - f4(i)
+
+
+@compiled
+def _mix(cells, j0, j1, v, i0, i1, u, c):
+    above = cells[j0, i0, c] + u * (cells[j0, i1, c] - cells[j0, i0, c])
+    below = cells[j1, i0, c] + u * (cells[j1, i1, c] - cells[j1, i0, c])
+    return above + v * (below - above)
+
+
+@compiled
+def _pick_behind(y0, y1, radius, stack, nearest, farthest, per_radius, is_near_edge, colour2, radius2, weight2):
+    """Colour and radius from the level `ceil(r + 1)` and farther; never toward a nearer one, which holds the pixel itself."""
+    levels = stack.shape[0]
+    for y in range(y0, y1):
+        j0, j1, v = _interpolate(y, f4(1 / BIN), stack.shape[1])
+        for x in range(radius.shape[1]):
+            if not is_near_edge[y // TILE, x // TILE]:
+                continue
+            level = (radius[y, x] + f4(1) - nearest) * per_radius
+            k = min(int(level) + 1, levels - 1)
+            next_k = min(k + 1, levels - 1)
+            t = min(max(level - f4(k - 1), f4(0)), f4(1))
+            i0, i1, u = _interpolate(x, f4(1 / BIN), stack.shape[2])
+            found = radius[y, x]
+            for c in range(4):
+                value = (f4(1) - t) * _mix(stack[k], j0, j1, v, i0, i1, u, c) + t * _mix(stack[next_k], j0, j1, v, i0, i1, u, c)
+                if c < 3:
+                    colour2[y, x, c] = value
+                else:
+                    found = min(max(value, nearest), farthest)
+            radius2[y, x] = found
+            weight2[y, x] = min(max((found - radius[y, x] - f4(0.75)) * f4(2), f4(0)), f4(1))

@@ -1,0 +1,32 @@
+"""The portable backend: one frame through torch operations on whatever device the tensors are on."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vdof.bokeh.aperture import span_table
+from vdof.bokeh.config import BokehConfig
+from vdof.bokeh.ladder import group_borders
+from vdof.bokeh.layers import Layers
+from vdof.bokeh.torch_layers import add_background
+from vdof.bokeh.torch_splat import splat
+from vdof.lens import Lens
+
+
+def render_frame(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -> Tensor:
+    """One frame: rgb (3,H,W) linear, radius (H,W) signed px, on one device -> (3,H,W) there."""
+    lowest, highest = float(radius.min()), float(radius.max())
+    largest = max(-lowest, highest, 1.0)
+    margin = math.ceil(largest) + 1
+    padded = F.pad(torch.cat([rgb, radius[None]])[None], (margin,) * 4, mode="replicate")[0]
+    colour, signed = padded[:3].permute(1, 2, 0), padded[3]
+    if config.reveal:
+        layers = add_background(colour, signed, margin)
+    else:
+        layers = Layers(colour[None], signed[None], torch.ones_like(signed)[None], (0,), margin)
+    borders = torch.from_numpy(group_borders(lowest, highest)).to(rgb.device)
+    return splat(layers, span_table(lens, largest), borders).permute(2, 0, 1).contiguous()

@@ -1,0 +1,107 @@
+"""The background layer in torch operations, for devices without numba; step by step as `vdof.bokeh.numba_layers`."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vdof.bokeh.layers import BIN, EDGE, EDGE_TRUST, TILE, Layers, level_count, pyramid_sizes
+
+
+def add_background(colour: Tensor, radius: Tensor, margin: int) -> Layers:
+    """Picture (H,W,3) and radius (H,W) -> the picture's own layer and, where edges blur, the one behind it."""
+    is_edge, is_near_edge = find_edges(radius)
+    own = torch.ones_like(radius)
+    if not bool(is_near_edge.any()):
+        return Layers(colour[None], radius[None], own[None], (0,), margin)
+    nearest, farthest = float(radius.min()), float(radius.max()) + 1e-3
+    levels = level_count(nearest, farthest)
+    per_radius = levels / (farthest - nearest)
+    stack = bin_pixels(colour, radius, is_edge, nearest, per_radius, levels)
+    filled = fill_levels(stack, pyramid_sizes(*radius.shape))
+    found = pick_behind(radius, filled, nearest, per_radius)
+    radius2 = torch.where(is_near_edge, found[3].clamp(nearest, farthest), radius)
+    weight2 = ((radius2 - radius - 0.75) * 2).clamp(0, 1)
+    return Layers(
+        torch.stack([colour, found[:3].permute(1, 2, 0)]),
+        torch.stack([radius, radius2]),
+        torch.stack([own, weight2]),
+        (0, 1),
+        margin,
+    )
+
+
+def find_edges(radius: Tensor) -> tuple[Tensor, Tensor]:
+    """Masks (H,W): on a depth edge; in a tile that the blur of some edge reaches."""
+    height, width = radius.shape
+    high = F.max_pool2d(radius[None], 3, 1, 1)[0]
+    low = -F.max_pool2d(-radius[None], 3, 1, 1)[0]
+    is_edge = high - low > EDGE
+    far = torch.where(is_edge, torch.maximum(low.abs(), high.abs()) + 2, 0)
+    tiles = -(-F.max_pool2d(F.pad(far, (0, -width % TILE, 0, -height % TILE))[None], TILE) // TILE)
+    is_near = torch.zeros_like(tiles)
+    for n in tiles.unique().int().tolist():
+        if n > 0:
+            is_near = torch.maximum(is_near, F.max_pool2d((tiles == n).float(), 2 * n + 1, 1, n))
+    spread = is_near[0].repeat_interleave(TILE, 0).repeat_interleave(TILE, 1)[:height, :width]
+    return is_edge, spread > 0
+
+
+def bin_pixels(
+    colour: Tensor, radius: Tensor, is_edge: Tensor, nearest: float, per_radius: float, levels: int
+) -> Tensor:
+    """Mean over BIN x BIN pixels of w (r, g, b, radius, 1) by level, summed from far to near: (levels,5,h,w)."""
+    height, width = radius.shape
+    rows, columns = pyramid_sizes(height, width)[0]
+    weight = torch.where(is_edge, EDGE_TRUST, 1.0) / (BIN * BIN * (1 + colour.amax(2)))
+    level = ((radius - nearest) * per_radius).long().clamp(0, levels - 1)
+    y = torch.arange(height, device=radius.device)[:, None] // BIN
+    x = torch.arange(width, device=radius.device)[None, :] // BIN
+    values = torch.cat([colour, radius[..., None], torch.ones_like(radius)[..., None]], 2) * weight[..., None]
+    stack = values.new_zeros(levels * rows * columns, 5)
+    stack.index_add_(0, ((level * rows + y) * columns + x).flatten(), values.flatten(0, 1))
+    return stack.view(levels, rows, columns, 5).flip(0).cumsum(0).flip(0).permute(0, 3, 1, 2)
+
+
+def fill_levels(stack: Tensor, sizes: list[tuple[int, int]]) -> Tensor:
+    """Push-pull of every level: (levels,5,h,w) weighted -> (levels,4,h,w) filled and normalised."""
+    pyramid = [stack]
+    for _ in sizes[1:]:
+        fine = F.pad(pyramid[-1], (0, pyramid[-1].shape[3] % 2, 0, pyramid[-1].shape[2] % 2))
+        coarse = F.avg_pool2d(fine, 2) * 4
+        pyramid.append(coarse / coarse[:, 4:].clamp(min=1))
+    filled = pyramid[-1][:, :4] / pyramid[-1][:, 4:].clamp(min=1e-6)
+    for fine in reversed(pyramid[:-1]):
+        above = F.interpolate(filled, scale_factor=2, mode="bilinear")[:, :, : fine.shape[2], : fine.shape[3]]
+        filled = fine[:, :4] + (1 - fine[:, 4:]).clamp(min=0) * above
+    return filled
+
+
+def pick_behind(radius: Tensor, filled: Tensor, nearest: float, per_radius: float) -> Tensor:
+    """(4,H,W): colour and radius from the level `ceil(r + 1)` and farther, never toward a nearer one."""
+    height, width = radius.shape
+    levels, _, rows, columns = filled.shape
+    level = (radius + 1 - nearest) * per_radius
+    k = (level.long() + 1).clamp(max=levels - 1)
+    share = (level - (k - 1)).clamp(0, 1)
+    j0, j1, v = _cells(height, rows, radius)
+    i0, i1, u = _cells(width, columns, radius)
+    cells = filled.permute(0, 2, 3, 1).flatten(0, 2)
+
+    def sample(level_index: Tensor) -> Tensor:
+        def at(j: Tensor, i: Tensor) -> Tensor:
+            return cells[(level_index * rows + j[:, None]) * columns + i[None, :]]
+
+        above = torch.lerp(at(j0, i0), at(j0, i1), u[None, :, None])
+        below = torch.lerp(at(j1, i0), at(j1, i1), u[None, :, None])
+        return torch.lerp(above, below, v[:, None, None])
+
+    return torch.lerp(sample(k), sample((k + 1).clamp(max=levels - 1)), share[..., None]).permute(2, 0, 1)
+
+
+def _cells(size: int, cells: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """For every pixel of a side: its two cells and the share of the second."""
+    position = ((torch.arange(size, device=like.device) + 0.5) / BIN - 0.5).clamp(0, cells - 1)
+    first = position.long()
+    return first, (first + 1).clamp(max=cells - 1), (position - first).to(like.dtype)

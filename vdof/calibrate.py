@@ -1,0 +1,96 @@
+"""Relative disparity + logged distances -> metres: one scale and offset per shot.
+
+With the subject at `Zs` metres and the background at `Zb` metres seen at relative disparities `ds` and `db`, metric
+disparity is `scale * d + offset` with `scale = (1/Zs - 1/Zb) / (ds - db)` and `offset = 1/Zs - scale * ds`.
+"""
+
+import logging
+from dataclasses import dataclass
+
+from vdof.errors import ConfigError, InputError
+
+log = logging.getLogger(__name__)
+
+ASSUMED_SUBJECT_M_PER_MM = 2.0 / 85
+"""Assumed subject distance per millimetre of focal length: head and shoulders on a full frame, 2 m at 85 mm."""
+ASSUMED_BACKGROUND_RATIO = 3.0
+"""Assumed distance from subject to background, in subject distances."""
+MIN_CONTRAST = 0.12
+"""Least (ds - db), as a share of the shot's disparity range: less is not a subject before a background."""
+
+
+@dataclass
+class CalibrateConfig:
+    """Distances of every shot that the shot log does not give."""
+
+    subject_distance_m: float | None = None
+    """Camera to subject, metres; null: assumed from the focal length."""
+    background_distance_m: float | None = None
+    """Subject to background, metres; null: assumed from the subject distance."""
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value is not None and not 0 < value < 1e5:
+                raise ConfigError(f"calibrate.{name}: got {value}, expected above 0 m (or null: assumed)")
+
+
+@dataclass(frozen=True, slots=True)
+class Distances:
+    """Where the subject and the background of a shot are."""
+
+    subject_m: float
+    """Camera to subject."""
+    background_m: float
+    """Subject to background, measured behind the subject."""
+    is_assumed: bool
+    """Whether a default stood in for a distance that nobody gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricScale:
+    """Metric disparity = scale * relative disparity + offset."""
+
+    scale: float
+    offset: float
+    """1/m"""
+
+    def to_metric(self, disparity: float) -> float:
+        """1/m, never below 0 (infinitely far)."""
+        return max(0.0, self.scale * disparity + self.offset)
+
+
+IDENTITY = MetricScale(1.0, 0.0)
+
+
+def assume_distances(focal_length_mm: float, given_subject_m: float | None, given_background_m: float | None) -> Distances:
+    """The given distances, with defaults for those that are None."""
+    subject = given_subject_m if given_subject_m is not None else ASSUMED_SUBJECT_M_PER_MM * focal_length_mm
+    background = given_background_m if given_background_m is not None else ASSUMED_BACKGROUND_RATIO * subject
+    return Distances(subject, background, given_subject_m is None or given_background_m is None)
+
+
+def solve_scale(distances: Distances, subject: float, background: float, disparity_range: float, shot: int) -> MetricScale:
+    """Scale and offset of one shot.
+
+    Args:
+        distances: where subject and background are.
+        subject, background: their relative disparities, larger is nearer.
+        disparity_range: spread of the shot's relative disparity (2nd to 98th percentile).
+        shot: its number, for messages.
+
+    Raises:
+        InputError: the distances were given, and the picture shows the background nearer than the subject.
+    """
+    contrast = subject - background
+    if contrast <= 0 and not distances.is_assumed:
+        raise InputError(
+            f"shot {shot}: the depth shows the background nearer than the subject (disparities {background:.4g} and "
+            f"{subject:.4g}); expected the subject nearer: check focus and the two distances in the shot log"
+        )
+    floor = MIN_CONTRAST * disparity_range
+    if contrast < floor:
+        log.warning("shot %d: subject and background are hardly apart in depth; the background is taken as nearer", shot)
+    near = 1 / distances.subject_m
+    far = 1 / (distances.subject_m + distances.background_m)
+    scale = (near - far) / max(contrast, floor, 1e-9)
+    return MetricScale(scale, near - scale * subject)

@@ -1,0 +1,124 @@
+"""The configuration's schema, and its one way from Hydra's tree to plain dataclasses.
+
+Defaults live in the stage dataclasses; `conf/` holds only presets that differ. With `__main__`, the only importer of
+hydra and omegaconf.
+"""
+
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from vdof.analysis import CacheConfig
+from vdof.bokeh import BokehConfig
+from vdof.calibrate import CalibrateConfig
+from vdof.depth import EmbeddedConfig, FilesConfig, OnnxConfig
+from vdof.errors import ConfigError
+from vdof.flow import FlowConfig
+from vdof.focus import FocusConfig
+from vdof.lens import Lens
+from vdof.shots import ShotsConfig
+from vdof.stabilise import StabiliseConfig
+from vdof.video import EncodeConfig, VideoConfig, parse_frame_range
+
+TASKS = ("render",)
+
+
+@dataclass
+class VdofConfig:
+    """One job. A line under each field: meaning, unit, range."""
+
+    input: str = MISSING
+    """Path of the clip."""
+    output: str | None = None
+    """Path of the clip to write; null: `<input name>_vdof` in Hydra's run folder."""
+    task: str = "render"
+    """What to do: render."""
+    frames: str | None = None
+    """`START:END` in frames, END excluded; null: all."""
+    resolution: int | None = None
+    """Cap on the longer side in pixels, for a proxy run; null: as the input."""
+    device: str = "auto"
+    """auto | cpu | cuda | cuda:N."""
+    overwrite: bool = False
+    """Whether existing outputs may be replaced."""
+    shot_log: str | None = None
+    """Path of a shot log that supplies lens and distances per shot."""
+    video: VideoConfig = field(default_factory=VideoConfig)
+    lens: Lens = field(default_factory=Lens)
+    depth: Any = MISSING
+    flow: FlowConfig = field(default_factory=FlowConfig)
+    stabilise: StabiliseConfig = field(default_factory=StabiliseConfig)
+    shots: ShotsConfig = field(default_factory=ShotsConfig)
+    calibrate: CalibrateConfig = field(default_factory=CalibrateConfig)
+    focus: FocusConfig = field(default_factory=FocusConfig)
+    bokeh: BokehConfig = field(default_factory=BokehConfig)
+    encode: EncodeConfig = field(default_factory=EncodeConfig)
+    cache: CacheConfig = field(default_factory=CacheConfig)
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ConfigError(f"task: got {self.task!r}, expected one of {', '.join(TASKS)}")
+        if self.resolution is not None and self.resolution < 64:
+            raise ConfigError(f"resolution: got {self.resolution}, expected at least 64 pixels; leave it out for full size")
+        parse_frame_range(self.frames)
+
+
+GROUPS: dict[str, dict[str, type]] = {
+    "lens": {"base": Lens},
+    "depth": {"base_embedded": EmbeddedConfig, "base_onnx": OnnxConfig, "base_files": FilesConfig},
+    "stabilise": {"base": StabiliseConfig},
+    "shots": {"base": ShotsConfig},
+    "focus": {"base": FocusConfig},
+    "bokeh": {"base": BokehConfig},
+    "encode": {"base": EncodeConfig},
+}
+
+
+def register_schemas() -> None:
+    """Put every schema into Hydra's ConfigStore."""
+    store = ConfigStore.instance()
+    store.store(name="base_config", node=VdofConfig)
+    for group, nodes in GROUPS.items():
+        for name, node in nodes.items():
+            store.store(group=group, name=name, node=node)
+
+
+def find_conf() -> Path:
+    """Absolute folder of the presets: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "config.yaml").is_file():
+            return folder
+    raise ConfigError(f"conf: no config.yaml in {package / 'conf'} or {package.parent / 'conf'}; reinstall vdof")
+
+
+def build(tree: DictConfig) -> VdofConfig:
+    """Hydra's composed tree as checked dataclasses."""
+    if OmegaConf.is_missing(tree, "input"):
+        raise ConfigError("input: not given; say which clip, for example: vdof input=clip.mp4")
+    missing = sorted(key for key in OmegaConf.missing_keys(tree) if not key.startswith("hydra"))
+    if missing:
+        raise ConfigError(f"{missing[0]}: not given; say {missing[0]}=VALUE")
+    return cast(VdofConfig, OmegaConf.to_object(tree))
+
+
+def as_plain(config: VdofConfig) -> dict[str, Any]:
+    """The resolved configuration as plain values, for the run record."""
+    return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.structured(config), resolve=True))
+
+
+def suggest_key(full_key: str) -> str:
+    """What to do about a key that is not in the schema."""
+    *parents, key = full_key.split(".")
+    node: Any = OmegaConf.structured(VdofConfig)
+    for name in parents:
+        if not isinstance(node, DictConfig) or name not in node or OmegaConf.is_missing(node, name):
+            return "see the README's table of groups"
+        node = node[name]
+    names = [str(name) for name in node] if isinstance(node, DictConfig) else []
+    close = difflib.get_close_matches(key, names, n=1)
+    return f"did you mean {'.'.join([*parents, close[0]])}?" if close else f"known here: {', '.join(names)}"

@@ -1,0 +1,109 @@
+"""Where a run's files go, its record, and its before/after pictures."""
+
+import json
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from vdof.analysis import Analysis
+from vdof.errors import OutputError
+from vdof.files import replace_when_whole, write_text
+from vdof.video import EncodeConfig, VideoInfo
+
+PACKAGES = ("vdof", "torch", "av", "numpy", "opencv-python", "kornia", "hydra-core", "numba", "onnxruntime")
+_PREVIEW_WIDTH = 960
+"""px; each half of a before/after picture is at most this wide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """The files that a run writes."""
+
+    clip: Path
+    shot_log: Path
+    run_record: Path
+    previews: tuple[Path, Path]
+
+    @property
+    def folder(self) -> Path:
+        return self.clip.parent
+
+
+def choose_outputs(
+    output: str | None, info: VideoInfo, encode: EncodeConfig, run_folder: Path, *, overwrite: bool
+) -> Outputs:
+    """Names for all files: plain ones in the run folder, or beginning with the clip's name beside `output`.
+
+    Raises:
+        OutputError: one of them exists and may not be replaced, or the clip would replace its own source.
+    """
+    if output is None:
+        suffix = f".{encode.container}" if encode.container else info.path.suffix
+        clip, prefix = run_folder / f"{info.path.stem}_vdof{suffix}", ""
+    else:
+        clip = Path(output)
+        if not clip.suffix:
+            raise OutputError(f"output: got {output}, expected a file name that ends in .mp4, .mov, .mkv or .webm")
+        prefix = f"{clip.stem}."
+    folder = clip.parent
+    previews = (folder / f"{prefix}before_after_1.png", folder / f"{prefix}before_after_2.png")
+    outputs = Outputs(clip, folder / f"{prefix}shot_log.yaml", folder / f"{prefix}run.json", previews)
+    if clip.exists() and clip.samefile(info.path):
+        raise OutputError(f"output: {clip} is the input itself; choose another name")
+    for path in (clip, outputs.shot_log, outputs.run_record, *previews):
+        if path.exists() and not overwrite:
+            raise OutputError(f"output: {path} exists; choose another output or say overwrite=true")
+    return outputs
+
+
+def write_preview(path: Path, before: Tensor, after: Tensor) -> None:
+    """One PNG, before on the left and after on the right; both (1,3,H,W) display-encoded."""
+    halves = [to_bytes(image) for image in (before, after)]
+    height, width = halves[0].shape[:2]
+    if width > _PREVIEW_WIDTH:
+        size = (_PREVIEW_WIDTH, round(height * _PREVIEW_WIDTH / width))
+        halves = [cv2.resize(half, size, interpolation=cv2.INTER_AREA) for half in halves]
+    with replace_when_whole(path) as temporary:
+        cv2.imwrite(str(temporary), np.hstack(halves)[..., ::-1])
+
+
+def to_bytes(image: Tensor) -> Any:
+    """(1,3,H,W) display-encoded -> (H,W,3) uint8."""
+    return (image[0].clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+
+
+def write_run_record(
+    path: Path,
+    config: dict[str, Any],
+    source_sha256: str,
+    analysis: Analysis,
+    device: torch.device,
+    seconds: dict[str, float],
+    frames: int,
+) -> None:
+    """`run.json`: all that is needed to know how a clip came about."""
+    record = {
+        "input_sha256": source_sha256,
+        "frames": frames,
+        "shots": len(analysis.shots),
+        "depth": analysis.estimator,
+        "device": describe_device(device),
+        "seconds": seconds,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "config": config,
+    }
+    write_text(path, json.dumps(record, indent=2, default=str) + "\n")
+
+
+def describe_device(device: torch.device) -> str:
+    """The device by its name."""
+    if device.type == "cuda":
+        return f"{device} {torch.cuda.get_device_name(device)}"
+    return f"cpu {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"

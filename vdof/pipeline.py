@@ -1,0 +1,221 @@
+"""Composition only: pass 1 `analyse`, the plan between the passes, pass 2 `render`.
+
+Live frames: `MAX_LIVE_FRAMES` bounds how many full-size frames pass 2 ever holds, whatever the clip's length.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from vdof.analysis import Analysis, AnalysisWriter, find_cache, load, make_key
+from vdof.bokeh import render_coc
+from vdof.config import VdofConfig, as_plain
+from vdof.depth import DepthEstimator, open_estimator
+from vdof.device import choose_device
+from vdof.files import hash_file
+from vdof.optics import coc_from_disparity
+from vdof.outputs import Outputs, choose_outputs, write_preview, write_run_record
+from vdof.plan import FramePlan, Plan, plan_shots
+from vdof.shotlog import ShotEntry, read_shot_log, write_shot_log
+from vdof.shots import AnalysisFrame, ShotsConfig, split_shots
+from vdof.stabilise import stabilise_stream, upsample_guided
+from vdof.stream import QUEUE_FRAMES, StageClock, prefetch
+from vdof.video import Frame, VideoInfo, Writer, parse_frame_range, probe, read_frames, to_display, to_linear
+
+log = logging.getLogger(__name__)
+
+ANALYSIS_LONG_SIDE = 640
+"""Longer side of the frames that pass 1 sees, pixels."""
+MAX_LIVE_FRAMES = 2 * (QUEUE_FRAMES + 2) + 2
+"""Two queues, the frame in the hands of each thread, and the pair being turned into one another."""
+
+
+def run(config: VdofConfig, run_folder: Path) -> None:
+    """One job: a clip in, the clip through a lens out, with its log, record and previews beside it."""
+    device = choose_device(config.device)
+    info = probe(Path(config.input), config.video)
+    outputs = choose_outputs(config.output, info, config.encode, run_folder, overwrite=config.overwrite)
+    entries = read_shot_log(Path(config.shot_log)) if config.shot_log else []
+    clock = StageClock()
+    source_sha256 = hash_file(info.path)
+    analysis = analyse(config, info, entries, device, outputs.folder, source_sha256, clock)
+    with clock.measure("focus"):
+        plan = plan_shots(config, info, analysis, entries, lambda: read_small(config, info))
+    render(config, info, analysis, plan, outputs, device, clock)
+    write_shot_log(outputs.shot_log, info.path.name, plan.reports, info.frame_rate)
+    write_run_record(outputs.run_record, as_plain(config), source_sha256, analysis, device, clock.seconds(), len(plan.frames))
+    log.info("wrote %s", outputs.clip)
+
+
+def analyse(
+    config: VdofConfig,
+    info: VideoInfo,
+    entries: list[ShotEntry],
+    device: torch.device,
+    run_folder: Path,
+    source_sha256: str,
+    clock: StageClock,
+) -> Analysis:
+    """Pass 1, or its result from the cache."""
+    estimator = open_estimator(config.depth, device)
+    shots = take_cuts(config.shots, entries, config.frames)
+    key = make_key(
+        source=source_sha256, frames=config.frames, video=vars(config.video), depth=estimator.describe(),
+        flow=vars(config.flow), shots=vars(shots), stabilise=vars(config.stabilise), long_side=ANALYSIS_LONG_SIDE,
+    )  # fmt: skip
+    folder = find_cache(config.cache, run_folder) / key
+    found = load(folder)
+    if found is not None:
+        log.info("pass 1 comes from the cache: %s", folder)
+        return found
+    with AnalysisWriter(folder, estimator.kind, estimator.describe()) as writer:
+        with closing(prefetch(clock.watch("decode (pass 1)", read_small(config, info)))) as frames:
+            with_depth = clock.watch("depth", estimate_depth(frames, estimator, device))
+            stable = clock.watch("stabilise", stabilise_shots(clock.watch("shots", split_shots(with_depth, shots)), config))
+            for shot, frame in tqdm(stable, desc="analyse", unit="frame", total=count_frames(config, info), dynamic_ncols=True):
+                assert frame.disparity is not None
+                assert frame.pts is not None
+                writer.write(frame.index + first_index(config), frame.pts, shot, frame.disparity)
+        return writer.finish()
+
+
+def take_cuts(shots: ShotsConfig, entries: list[ShotEntry], frames: str | None) -> ShotsConfig:
+    """Where a log names the shots, its shots are the shots."""
+    if not entries:
+        return shots
+    start = (parse_frame_range(frames) or range(0, 1)).start
+    cuts = [entry.first_frame - start for entry in entries] + [entry.last_frame + 1 - start for entry in entries]
+    return replace(shots, detector="none", fades=False, cuts=sorted({cut for cut in cuts if cut > 0}))
+
+
+def read_small(config: VdofConfig, info: VideoInfo) -> Iterator[AnalysisFrame]:
+    """The clip's frames upright at analysis size."""
+    ratio = min(1.0, ANALYSIS_LONG_SIDE / max(info.width, info.height))
+    size = (max(16, round(info.width * ratio)), max(16, round(info.height * ratio)))
+    with read_frames(info.path, config.video, frames=parse_frame_range(config.frames), size=size, info=info) as frames:
+        for position, frame in enumerate(frames):
+            yield AnalysisFrame(position, frame.pts, turn_upright(frame.rgb, info))
+
+
+def estimate_depth(
+    frames: Iterable[AnalysisFrame], estimator: DepthEstimator, device: torch.device
+) -> Iterator[AnalysisFrame]:
+    """Each frame with its disparity."""
+    for frame in frames:
+        yield replace(frame, disparity=estimator.estimate(frame.rgb.to(device), [frame.index]).cpu())
+
+
+def stabilise_shots(
+    frames: Iterator[tuple[int, AnalysisFrame]], config: VdofConfig
+) -> Iterator[tuple[int, AnalysisFrame]]:
+    """Each shot's frames through the stabiliser; nothing crosses a cut."""
+    if not config.stabilise.enabled:
+        yield from frames
+        return
+    waiting = next(frames, None)
+    while waiting is not None:
+        shot, first = waiting
+        waiting = None
+
+        def take_shot(first: AnalysisFrame = first, shot: int = shot) -> Iterator[AnalysisFrame]:
+            nonlocal waiting
+            yield first
+            for number, frame in frames:
+                if number != shot:
+                    waiting = (number, frame)
+                    return
+                yield frame
+
+        for frame in stabilise_stream(take_shot(), config.stabilise, config.flow):
+            yield shot, frame
+
+
+def render(
+    config: VdofConfig,
+    info: VideoInfo,
+    analysis: Analysis,
+    plan: Plan,
+    outputs: Outputs,
+    device: torch.device,
+    clock: StageClock,
+) -> None:
+    """Pass 2: decode, blur and encode overlap in threads; order and time stamps are kept."""
+    frames = parse_frame_range(config.frames)
+    size = cap_size(info, config.resolution)
+    reader = read_frames(info.path, config.video, frames=frames, size=size, info=info)
+    writer = Writer(outputs.clip, info, config.encode, frames=frames, size=size, overwrite=config.overwrite)
+    with reader, writer, closing(prefetch(clock.watch("decode (pass 2)", reader))) as decoded:
+        rendered = clock.watch("bokeh", render_frames(decoded, analysis, plan, info, config, device, outputs))
+        with closing(prefetch(rendered)) as finished:
+            for frame in tqdm(finished, desc="render", unit="frame", total=len(plan.frames), dynamic_ncols=True):
+                with clock.measure("encode"):
+                    writer.write(frame)
+
+
+def render_frames(
+    frames: Iterable[Frame],
+    analysis: Analysis,
+    plan: Plan,
+    info: VideoInfo,
+    config: VdofConfig,
+    device: torch.device,
+    outputs: Outputs,
+) -> Iterator[Frame]:
+    """Each frame through its lens."""
+    for frame, step, (_, disparity) in zip(frames, plan.frames, analysis.disparities(), strict=True):
+        sharp = turn_upright(frame.rgb.to(device), info)
+        image = to_display(blur(sharp, disparity.to(device), step, info, config), info.colour.transfer).clamp(0, 1)
+        if frame.index in plan.preview_frames:
+            write_preview(outputs.previews[plan.preview_frames.index(frame.index)], sharp, image)
+        yield replace(frame, rgb=turn_back(image, info).cpu())
+
+
+def blur(sharp: Tensor, disparity: Tensor, step: FramePlan, info: VideoInfo, config: VdofConfig) -> Tensor:
+    """One display-encoded frame (1,3,H,W) -> scene-linear (1,3,H,W) through the lens.
+
+    `disparity` is (1,1,h,w) in the analysis' units.
+    """
+    fine = upsample_guided(disparity, sharp)
+    metric = (step.scale.scale * fine + step.scale.offset).clamp(min=0)
+    coc = coc_from_disparity(metric, step.lens, step.focus_distance_m, sharp.shape[-1])
+    return render_coc(to_linear(sharp, info.colour.transfer), coc, step.lens, config.bokeh)
+
+
+def turn_upright(rgb: Tensor, info: VideoInfo) -> Tensor:
+    """As a player shows it: networks know people upright, and lenses have an up."""
+    return torch.rot90(rgb, round(info.rotation_deg / 90) % 4, dims=(-2, -1))
+
+
+def turn_back(rgb: Tensor, info: VideoInfo) -> Tensor:
+    """As it is coded."""
+    return torch.rot90(rgb, -round(info.rotation_deg / 90) % 4, dims=(-2, -1)).contiguous()
+
+
+def cap_size(info: VideoInfo, resolution: int | None) -> tuple[int, int] | None:
+    """(width, height), even, with the longer side at most `resolution`; None: as the source."""
+    if resolution is None or max(info.width, info.height) <= resolution:
+        return None
+    ratio = resolution / max(info.width, info.height)
+    return 2 * max(1, round(info.width * ratio / 2)), 2 * max(1, round(info.height * ratio / 2))
+
+
+def first_index(config: VdofConfig) -> int:
+    """Source index of the first frame of the job."""
+    frames = parse_frame_range(config.frames)
+    return frames.start if frames else 0
+
+
+def count_frames(config: VdofConfig, info: VideoInfo) -> int | None:
+    """How many frames the job has, for the progress bar; None where the container does not say."""
+    total: Any = info.frame_count_hint
+    frames = parse_frame_range(config.frames)
+    if total is None or frames is None:
+        return total
+    return max(0, min(total, frames.stop) - frames.start)

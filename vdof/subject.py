@@ -1,0 +1,117 @@
+"""Which part of a disparity map is the subject: the nearest large connected surface near the centre."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_LONG_SIDE = 160
+"""px; the search needs no more."""
+_LEVELS = np.arange(0.2, 0.95, 0.05)
+"""Thresholds on disparity scaled to 0..1 between its 2nd and 98th percentile (for the search only)."""
+_FLOOR_LEVELS = np.arange(0.08, 0.6, 0.06)
+"""Thresholds on what stands out of its own row: a person on a floor that comes nearer row by row."""
+_AREA = (0.012, 0.6)
+"""Smallest and largest share of the frame that can be a subject."""
+_FULL_AREA = 0.12
+"""From this share on, larger is not better."""
+_KEEP = 0.8
+"""How strongly overlap with the previous frame's subject counts."""
+_UPPER_PART = 0.45
+"""Share of the subject's height that focus is measured on, from its top."""
+
+Map = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What was found in one frame."""
+
+    disparity: float
+    """Disparity to focus on: the median of the subject's upper part, where its face would be."""
+    background: float
+    """Disparity of what lies far behind: 10th percentile outside the subject."""
+    share: float
+    """Part of the frame that the subject covers, 0..1; 0 where none stood out and the middle was taken."""
+    mask: Mask
+    """(h,w) at the search's own size."""
+
+
+def find_subject(disparity: Map, previous: Mask | None = None) -> Subject:
+    """Find the subject of one frame.
+
+    Args:
+        disparity: (h,w), larger is nearer, any scale.
+        previous: the mask of the frame before, where there is one.
+    """
+    height, width = disparity.shape
+    ratio = min(1.0, _LONG_SIDE / max(height, width))
+    size = (max(8, round(width * ratio)), max(8, round(height * ratio)))
+    small = cv2.resize(disparity, size, interpolation=cv2.INTER_AREA)
+    low, high = np.percentile(small, (2, 98))
+    if high - low < 1e-9:
+        return _take_middle(small)
+    scaled = np.clip((small - low) / (high - low), 0, 1)
+    above_row = scaled - np.percentile(scaled, 25, axis=1, keepdims=True).astype(np.float32)
+    best, best_score = None, 0.0
+    for image, levels in ((scaled, _LEVELS), (above_row, _FLOOR_LEVELS)):
+        for level in levels:
+            for mask in _list_components(image > level):
+                score = _rate(mask, scaled, above_row, previous)
+                if score > best_score:
+                    best, best_score = mask, score
+    return _take_middle(small) if best is None else _measure(best, small)
+
+
+def _list_components(is_above: Mask) -> list[Mask]:
+    opened = cv2.morphologyEx(is_above.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
+    shares = stats[:, cv2.CC_STAT_AREA] / is_above.size
+    return [labels == i for i in range(1, count) if _AREA[0] <= shares[i] <= _AREA[1]]
+
+
+def _rate(mask: Mask, scaled: Map, above_row: Map, previous: Mask | None) -> float:
+    """Nearer than the rest of its rows (a floor is not), large, central, standing out all round, where it was before."""
+    height, width = mask.shape
+    y, x = np.nonzero(mask)
+    centred = float(np.exp(-(((x / width - 0.5) / 0.25) ** 2) / 2 - (((y / height - 0.5) / 0.4) ** 2) / 2).mean())
+    size = min(1.0, mask.mean() / _FULL_AREA) ** 0.5
+    near = max(0.0, float(np.median(above_row[mask]))) * (0.5 + float(np.median(scaled[mask])))
+    sides = float(mask[:, 0].mean() + mask[:, -1].mean() + mask[0].mean()) / 3
+    lying = min(1.0, 2 * (np.ptp(y) + 1) / (np.ptp(x) + 1))
+    overlap = 0.0 if previous is None else float((mask & previous).sum() / max(1, (mask | previous).sum()))
+    step = 0.1 + _stand_out(mask, scaled)
+    return (0.02 + near) * size * centred * step * lying * (1 - 0.8 * sides) * (1 + _KEEP * overlap)
+
+
+def _stand_out(mask: Mask, scaled: Map) -> float:
+    """Step in disparity across the outline: lower quartile over the outline, so that all sides must have it."""
+    core = mask.astype(np.uint8)
+    kernel = np.ones((5, 5), np.uint8)
+    outer = (cv2.dilate(core, kernel, iterations=2) > 0) & (cv2.dilate(core, kernel) == 0)
+    inside = cv2.blur(np.where(mask, scaled, 0).astype(np.float32), (13, 13))
+    weight = cv2.blur(core.astype(np.float32), (13, 13))
+    at_outline = outer & (weight > 0.02)
+    if not at_outline.any():
+        return 0.0
+    step = inside[at_outline] / weight[at_outline] - scaled[at_outline]
+    return float(max(0.0, np.percentile(step, 25)))
+
+
+def _measure(mask: Mask, small: Map) -> Subject:
+    y = np.nonzero(mask)[0]
+    part = mask.copy()
+    part[y.min() + round(_UPPER_PART * (np.ptp(y) + 1)) :] = False
+    core = cv2.erode(part.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    values = small[core if core.any() else part]
+    outside = small[~mask]
+    return Subject(float(np.median(values)), float(np.percentile(outside, 10)), float(mask.mean()), mask)
+
+
+def _take_middle(small: Map) -> Subject:
+    height, width = small.shape
+    mask = np.zeros(small.shape, bool)
+    mask[height // 4 : -height // 4, width // 3 : -width // 3] = True
+    return Subject(float(np.percentile(small[mask], 70)), float(np.percentile(small, 10)), 0.0, mask)

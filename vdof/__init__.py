@@ -14,5 +14,6 @@ Conventions, said once:
 
 from vdof.bokeh import render
 from vdof.lens import Lens
+from vdof.stabilise import stabilise
 
-__all__ = ["Lens", "render"]
+__all__ = ["Lens", "render", "stabilise"]

@@ -61,20 +61,25 @@ class DisFlow:
         scale = max(1.0, _SMALLEST_SIDE / min(h, w))
         if scale == 1.0:
             return self._solver.calc(a, b, None)
-        size = (round(w * scale), round(h * scale))
-        cv2 = _import_cv2()
-        enlarged = [cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR) for grey in (a, b)]
-        flow = self._solver.calc(*enlarged, None)
+        size = (round(h * scale), round(w * scale))
+        flow = self._solver.calc(resize_array(a, size), resize_array(b, size), None)
         return resize_flow(flow, (h, w))
 
 
 def to_grey(rgb: Tensor) -> np.ndarray:
     """Return luma (h,w) uint8 of one frame (1,3,h,w) or (1,1,h,w) in 0..1 (values outside are clipped)."""
-    image = rgb.detach().to("cpu", torch.float32)
-    if image.shape[1] == 3:
-        weights = torch.tensor([0.299, 0.587, 0.114])
-        image = torch.tensordot(weights, image[0], dims=1)
-    return (image.reshape(rgb.shape[-2:]).clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+    planes = rgb.detach().to("cpu", torch.float32)[0].numpy()
+    luma = planes[0] if len(planes) == 1 else 0.299 * planes[0] + 0.587 * planes[1] + 0.114 * planes[2]
+    return np.clip(luma * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def resize_array(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return image (h,w) or (h,w,C) resampled to `size` (height, width): area when shrinking, else bilinear."""
+    if image.shape[:2] == size:
+        return image
+    cv2 = _import_cv2()
+    shrinks = size[0] < image.shape[0] or size[1] < image.shape[1]
+    return cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def resize_flow(flow: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -82,10 +87,7 @@ def resize_flow(flow: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     h, w = flow.shape[:2]
     if (h, w) == size:
         return flow
-    cv2 = _import_cv2()
-    interpolation = cv2.INTER_AREA if size[0] < h else cv2.INTER_LINEAR
-    resized = cv2.resize(flow, (size[1], size[0]), interpolation=interpolation)
-    return resized * np.array([size[1] / w, size[0] / h], np.float32)
+    return resize_array(flow, size) * np.array([size[1] / w, size[0] / h], np.float32)
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:

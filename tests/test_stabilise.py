@@ -1,0 +1,199 @@
+"""The stabiliser: what flickers goes, what moves stays, and the stream equals the whole."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vdof.errors import ConfigError, ShapeError
+from vdof.shots import AnalysisFrame
+from vdof.stabilise import StabiliseConfig, count_live_frames, stabilise, stabilise_stream, upsample_guided
+
+HEIGHT, WIDTH = 72, 128
+
+
+def texture(seed: int, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Tensor:
+    """Smooth coloured noise (1,3,h,w) in 0..1."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand((1, 3, -(-size[0] // 8), -(-size[1] // 8)), generator=generator)
+    fine = torch.rand((1, 3, -(-size[0] // 3), -(-size[1] // 3)), generator=generator)
+    layers = [F.interpolate(layer, size=size, mode="bicubic") for layer in (coarse, fine)]
+    return (0.6 * layers[0] + 0.4 * layers[1]).clamp(0, 1)
+
+
+def still_scene(n: int) -> tuple[Tensor, Tensor]:
+    """A textured slope with a nearer card, nothing moves: rgb (n,3,h,w), disparity (n,1,h,w)."""
+    rgb = texture(0)
+    disparity = torch.linspace(0.1, 0.6, HEIGHT)[:, None].expand(HEIGHT, WIDTH).clone()
+    rgb[..., 20:60, 40:70] = texture(1)[..., 20:60, 40:70]
+    disparity[20:60, 40:70] = 0.9
+    return rgb.expand(n, -1, -1, -1), disparity.expand(n, 1, -1, -1)
+
+
+def wobble(n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """A random scale and shift per frame, (n,1,1,1) each."""
+    generator = torch.Generator().manual_seed(seed)
+    scale = torch.exp(0.05 * torch.randn((n, 1, 1, 1), generator=generator))
+    return scale, 0.05 * torch.randn((n, 1, 1, 1), generator=generator)
+
+
+def step_between_frames(disparity: Tensor) -> float:
+    return float((disparity[1:] - disparity[:-1]).abs().mean())
+
+
+def stream(disparity: Tensor, rgb: Tensor) -> Iterator[AnalysisFrame]:
+    for i in range(len(disparity)):
+        yield AnalysisFrame(index=i, pts=i, rgb=rgb[i : i + 1], disparity=disparity[i : i + 1])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 12])
+def test_constant_disparity_is_unchanged(n: int) -> None:
+    rgb = torch.cat([texture(0).roll(2 * t, dims=3) for t in range(n)])
+    disparity = torch.full((n, 1, HEIGHT, WIDTH), 0.37)
+    assert torch.allclose(stabilise(disparity, rgb), disparity, atol=1e-6)
+
+
+def test_stable_disparity_of_a_still_scene_is_unchanged() -> None:
+    rgb, disparity = still_scene(10)
+    assert torch.allclose(stabilise(disparity, rgb), disparity, atol=1e-5)
+
+
+def test_an_affine_wobble_on_a_still_scene_is_removed() -> None:
+    n = 40
+    rgb, truth = still_scene(n)
+    scale, shift = wobble(n)
+    flickering = scale * truth + shift
+    stable = stabilise(flickering, rgb)
+    assert step_between_frames(stable) < 0.05 * step_between_frames(flickering)
+
+
+def test_a_subject_that_really_approaches_keeps_its_slope() -> None:
+    n = 48
+    rgb, disparity = (x.clone() for x in still_scene(n))
+    card = texture(1)
+    ramp = torch.linspace(0.7, 1.1, n)
+    for t in range(n):
+        rgb[t] = texture(0)[0]
+        disparity[t] = torch.linspace(0.1, 0.6, HEIGHT)[:, None]
+        x = 20 + t
+        rgb[t, :, 20:60, x : x + 36] = card[0, :, 20:60, 20:56]
+        disparity[t, 0, 20:60, x : x + 36] = ramp[t]
+    scale, shift = wobble(n)
+    stable = stabilise(scale * disparity + shift, rgb)
+    inside = torch.stack([stable[t, 0, 28:52, 28 + t : 48 + t].median() for t in range(n)])
+    slope = float(((ramp - ramp.mean()) * (inside - inside.mean())).sum() / ((ramp - ramp.mean()) ** 2).sum())
+    assert slope == pytest.approx(1.0, abs=0.1)
+
+
+def test_the_stream_equals_the_whole() -> None:
+    n = 130
+    rgb, truth = still_scene(n)
+    scale, shift = wobble(n)
+    grain = 0.02 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(3))
+    flickering = (scale * truth + shift + grain)[..., ::2, ::2]
+    whole = stabilise(flickering, rgb, StabiliseConfig(block=1000))
+    streamed = torch.cat([f.disparity for f in stabilise_stream(stream(flickering, rgb))])  # type: ignore[misc]
+    assert float((whole - streamed).abs().max()) < 0.002
+
+
+def test_frames_come_back_in_order_with_flow_to_their_neighbours() -> None:
+    rgb, disparity = still_scene(30)
+    frames = list(stabilise_stream(stream(disparity, rgb)))
+    assert [frame.index for frame in frames] == list(range(30))
+    assert frames[0].flow_to_previous is None
+    assert frames[-1].flow_to_next is None
+    assert all(frame.flow_to_next.shape == (1, 2, HEIGHT, WIDTH) for frame in frames[:-1])  # type: ignore[union-attr]
+
+
+def test_few_frames_are_alive_whatever_the_length() -> None:
+    config = StabiliseConfig(offsets=[1, 2], trend_frames=2, block=4, look_ahead=3)
+    alive: weakref.WeakSet[Tensor] = weakref.WeakSet()
+    most = 0
+
+    def source() -> Iterator[AnalysisFrame]:
+        nonlocal most
+        for i in range(60):
+            rgb = texture(0, (24, 32))
+            alive.add(rgb)
+            yield AnalysisFrame(i, i, rgb, torch.rand(1, 1, 12, 16))
+            del rgb
+            most = max(most, len(alive))
+
+    for _ in stabilise_stream(source(), config):
+        pass
+    assert 4 <= most <= count_live_frames(config)
+
+
+def test_black_flashed_and_repeated_frames_do_not_break_it() -> None:
+    n = 40
+    rgb, truth = (x.clone() for x in still_scene(n))
+    rgb[10:13] = 0
+    rgb[20] = (rgb[20] * 0.3 + 0.75).clamp(0, 1)
+    generator = torch.Generator().manual_seed(1)
+    flickering = truth + 0.01 * torch.randn(truth.shape, generator=generator)
+    flickering[10:13] = torch.rand((3, 1, HEIGHT, WIDTH), generator=generator)
+    flickering[30] = flickering[29]
+    stable = stabilise(flickering, rgb)
+    assert torch.isfinite(stable).all()
+    seen = [t for t in range(n) if not 10 <= t < 13]
+    assert float((stable - truth)[seen].abs().mean()) < 0.006
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (9, 16)])
+@pytest.mark.parametrize("n", [0, 1, 2, 5])
+def test_tiny_frames_and_short_shots(size: tuple[int, int], n: int) -> None:
+    disparity, rgb = torch.rand(n, 1, *size), torch.rand(n, 3, 2 * size[0], 2 * size[1])
+    stable = stabilise(disparity, rgb)
+    assert stable.shape == disparity.shape
+    assert torch.isfinite(stable).all()
+
+
+def test_a_lone_frame_and_a_switched_off_stage_change_nothing() -> None:
+    rgb, disparity = still_scene(5)
+    noisy = disparity + 0.1 * torch.rand(disparity.shape)
+    assert torch.allclose(stabilise(noisy[:1], rgb[:1]), noisy[:1], atol=1e-6)
+    assert torch.equal(stabilise(noisy, rgb, StabiliseConfig(enabled=False)), noisy)
+
+
+def test_upsampling_puts_the_edge_where_the_frame_has_it() -> None:
+    rgb = torch.full((1, 3, 96, 128), 0.2)
+    rgb[..., 59:] = 0.8
+    truth = torch.where(rgb[:, :1] > 0.5, 0.9, 0.1)
+    disparity = F.interpolate(truth, size=(24, 32), mode="area")
+    result = upsample_guided(disparity, rgb)
+    assert result.shape == (1, 1, 96, 128)
+    assert float((result - truth).abs().max()) < 0.12
+    assert 0.1 - 1e-6 <= float(result.min()) <= float(result.max()) <= 0.9 + 1e-6
+
+
+def test_upsampling_does_not_copy_texture_or_ring() -> None:
+    rgb = texture(0)
+    flat = torch.full((1, 1, 18, 32), 0.4)
+    assert torch.allclose(upsample_guided(flat, rgb), torch.full((1, 1, HEIGHT, WIDTH), 0.4), atol=1e-6)
+    slope = torch.linspace(0, 1, 32).expand(1, 1, 18, 32).contiguous()
+    bilinear = F.interpolate(slope, size=(HEIGHT, WIDTH), mode="bilinear")
+    assert float((upsample_guided(slope, rgb) - bilinear).abs().mean()) < 0.02
+
+
+def test_bad_input_is_named() -> None:
+    with pytest.raises(ShapeError, match=r"disparity must be \(T,1,h,w\), got \(2, 3, 4, 4\)"):
+        stabilise(torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4))
+    with pytest.raises(ShapeError, match=r"rgb must be \(2,3,H,W\)"):
+        stabilise(torch.zeros(2, 1, 4, 4), torch.zeros(3, 3, 4, 4))
+    with pytest.raises(ShapeError, match="finite"):
+        stabilise(torch.full((1, 1, 4, 4), float("nan")), torch.zeros(1, 3, 4, 4))
+    with pytest.raises(ShapeError, match="has no disparity"):
+        list(stabilise_stream([AnalysisFrame(0, 0, torch.zeros(1, 3, 4, 4))]))
+    with pytest.raises(ShapeError, match="rgb must be"):
+        upsample_guided(torch.zeros(1, 1, 4, 4), torch.zeros(2, 3, 4, 4))
+    with pytest.raises(ConfigError, match="offsets must contain 1"):
+        StabiliseConfig(offsets=[2, 4])
+    with pytest.raises(ConfigError, match="kappa must be in"):
+        StabiliseConfig(kappa=1.0)
+    with pytest.raises(ConfigError, match="trend_frames must be > 0"):
+        StabiliseConfig(trend_frames=0)

@@ -1,0 +1,13 @@
+"""Depth that holds still: what flickers is taken out, what moves is kept.
+
+    pairs.py        two frames -> the affine map between their disparities
+    synchronise.py  all pairs of a window -> one scale and shift per frame, its slow trend left alone
+    smooth.py       the flow-guided filter that looks both ways in time
+    window.py       the stream: frames of one shot in, the same frames out, a bounded number alive
+    upsample.py     disparity to frame size, its edges taken from the frame
+"""
+
+from vdof.stabilise.upsample import upsample_guided
+from vdof.stabilise.window import StabiliseConfig, count_live_frames, stabilise, stabilise_stream
+
+__all__ = ["StabiliseConfig", "count_live_frames", "stabilise", "stabilise_stream", "upsample_guided"]

@@ -46,8 +46,13 @@ def select_metadata(metadata: dict[str, str], *, keep_timecode: bool) -> dict[st
 
 def needs_metadata_tags(source: InputContainer, output: OutputFormat) -> bool:
     """Whether an mp4 or mov must use free metadata keys to keep all of the source's."""
-    keys = {key.lower() for key in select_metadata(source.metadata, keep_timecode=False)}
-    return output.is_iso and (output.muxer == "mov" or not keys <= _ITUNES_KEYS)
+    free = {key for key in select_metadata(source.metadata, keep_timecode=False) if key.lower() not in _ITUNES_KEYS}
+    if output.muxer != "mp4":
+        return output.muxer == "mov"
+    has_cover = any(stream.disposition & Disposition.attached_pic for stream in source.streams)
+    if free and has_cover:
+        log.warning("metadata %s is left behind: an mp4 with a cover picture cannot hold it", ", ".join(sorted(free)))
+    return bool(free) and not has_cover
 
 
 class PacketCopier:
@@ -83,6 +88,8 @@ class PacketCopier:
             self._skip_data(stream)
         elif stream.type == "video" and not stream.disposition & Disposition.attached_pic:
             self._warn_left(stream, "only the first video stream is treated")
+        elif stream.type == "video" and self._output.muxer == "mov":
+            self._warn_left(stream, ".mov holds no cover picture")
         else:
             self._add_template(stream)
 

@@ -52,25 +52,27 @@ def find_window(info: VideoInfo, frames: range) -> Window:
 def fit_packet(packet: av.Packet, window: Window) -> bool:
     """Move a packet into the window's time; False for one outside.
 
-    A subtitle on screen at the window's edge is shortened. Other packets stay whole, those that begin inside.
+    A subtitle on screen at an edge is shortened. Sound is kept whole from the packet before the window on, which a
+    decoder needs to start cleanly: its times are below 0, so that players do not present it.
     """
-    time_base = packet.time_base
-    assert packet.dts is not None
-    pts = packet.pts if packet.pts is not None else packet.dts
-    begin, end = pts * time_base, (pts + (packet.duration or 0)) * time_base
-    is_subtitle = packet.stream.type == "subtitle"
     if packet.stream.disposition & Disposition.attached_pic:
         packet.pts = packet.dts = 0
         return True
-    if (end if is_subtitle else begin) < window.start or (window.stop is not None and begin >= window.stop):
+    time_base, is_subtitle = packet.time_base, packet.stream.type == "subtitle"
+    assert packet.dts is not None
+    pts, duration = packet.pts if packet.pts is not None else packet.dts, packet.duration or 0
+    reach = duration if is_subtitle else 2 * duration
+    is_past = (pts + reach) * time_base <= window.start and pts * time_base < window.start
+    if is_past or (window.stop is not None and pts * time_base >= window.stop):
         return False
     shift = round(window.start / time_base)
-    packet.dts -= shift
-    packet.pts = pts - shift
+    packet.dts, packet.pts = packet.dts - shift, pts - shift
     if is_subtitle:
-        stop = end if window.stop is None else min(end, window.stop)
+        end = packet.pts + duration
+        if window.stop is not None:
+            end = min(end, round((window.stop - window.start) / time_base))
         packet.pts = packet.dts = max(0, packet.pts)
-        packet.duration = max(0, round((stop - window.start) / time_base) - packet.pts)
+        packet.duration = max(0, end - packet.pts)
     return True
 
 

@@ -122,8 +122,11 @@ class Writer:
             ) from error
 
     def _open_target(self, source: InputContainer) -> OutputContainer:
-        """The muxer, with packets interleaved by us and hardly held back by it."""
-        options = {"max_interleave_delta": "1"}
+        """The muxer, told to hold no packets back (we interleave them) and to leave time stamps alone.
+
+        Sound often begins a little before 0 (the encoder's priming); by default Matroska would move everything instead.
+        """
+        options = {"max_interleave_delta": "1", "avoid_negative_ts": "disabled"}
         time_base = self._info.time_base
         if self._output.is_iso and time_base.denominator <= _LARGEST_TIMESCALE:
             options["video_track_timescale"] = str(time_base.denominator)

@@ -11,8 +11,8 @@ CURVES = ("srgb", "pq", "hlg", "linear")
 UNTAGGED = (2, 0, 2, 2)
 
 
-def settle(tags=UNTAGGED, size=(640, 480), is_rgb=False, is_yuvj=False, **config):
-    return read_colour(tags, size, VideoConfig(**config), is_rgb=is_rgb, is_yuvj=is_yuvj)
+def settle(tags=UNTAGGED, size=(640, 480), is_rgb=False, is_full_by_nature=False, **config):
+    return read_colour(tags, size, VideoConfig(**config), is_rgb=is_rgb, is_full_by_nature=is_full_by_nature)
 
 
 @pytest.mark.parametrize("curve", CURVES)
@@ -71,7 +71,7 @@ def test_configuration_decides_over_tags():
 
 def test_range_of_full_range_formats():
     assert settle().range == "limited"
-    assert settle(is_yuvj=True).range == "full"
+    assert settle(is_full_by_nature=True).range == "full"
     assert settle((2, 2, 2, 2)).range == "full"
 
 

@@ -17,7 +17,6 @@ RANGE_UNSPECIFIED, RANGE_LIMITED, RANGE_FULL = 0, 1, 2
 
 _MATRIX_OF_TAG = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 _TAG_OF_MATRIX = {"bt709": 1, "fcc": 4, "bt601": 6, "smpte240m": 7, "bt2020": 9}
-_SWSCALE_OF_MATRIX = {"bt709": 1, "fcc": 4, "bt601": 5, "smpte240m": 7, "bt2020": 9}
 _TRANSFER_OF_TAG = {8: "linear", 16: "pq", 18: "hlg"}
 
 PQ_WHITE = 203.0 / 10000.0
@@ -46,11 +45,6 @@ class Colour:
     """The source holds RGB, so that `matrix` and `range` only concern an output in YCbCr."""
 
     @property
-    def swscale_matrix(self) -> int:
-        """SWS_CS_* code of `matrix`."""
-        return _SWSCALE_OF_MATRIX[self.matrix]
-
-    @property
     def av_range(self) -> int:
         """AVCOL_RANGE code of `range`."""
         return RANGE_FULL if self.range == "full" else RANGE_LIMITED
@@ -73,14 +67,20 @@ def guess_matrix(width: int, height: int) -> str:
 
 
 def read_colour(
-    tags: tuple[int, int, int, int], size: tuple[int, int], config: VideoConfig, *, is_rgb: bool, is_yuvj: bool
+    tags: tuple[int, int, int, int],
+    size: tuple[int, int],
+    config: VideoConfig,
+    *,
+    is_rgb: bool,
+    is_full_by_nature: bool,
 ) -> Colour:
     """Settle the colour of a stream from its tags, its (width, height) and the configuration.
 
+    `is_full_by_nature`: an untagged range means full, as FFmpeg has it for yuvj and grey formats.
     Raises InputError for a matrix that has no linear form here (YCgCo, ICtCp, constant luminance variants).
     """
     matrix_tag, range_tag, primaries_tag, transfer_tag = tags
-    is_full = range_tag == RANGE_FULL or (range_tag == RANGE_UNSPECIFIED and is_yuvj)
+    is_full = range_tag == RANGE_FULL or (range_tag == RANGE_UNSPECIFIED and is_full_by_nature)
     return Colour(
         *tags,
         matrix=_settle_matrix(matrix_tag, size, config, is_rgb=is_rgb),
@@ -98,7 +98,7 @@ def _settle_matrix(tag: int, size: tuple[int, int], config: VideoConfig, *, is_r
     if tag not in _MATRIX_OF_TAG:
         raise InputError(
             f"the clip is tagged with colour matrix {tag}, which cannot be converted; expected one of "
-            f"{', '.join(_SWSCALE_OF_MATRIX)}; set video.matrix=bt709 (or bt601, bt2020) to decide yourself"
+            f"{', '.join(_TAG_OF_MATRIX)}; set video.matrix=bt709 (or bt601, bt2020) to decide yourself"
         )
     return _MATRIX_OF_TAG[tag]
 

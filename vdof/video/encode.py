@@ -10,7 +10,8 @@ import av
 
 from vdof.errors import ConfigError, OutputError
 from vdof.video.config import CONTAINERS, EncodeConfig
-from vdof.video.info import VideoInfo, is_rgb_format
+from vdof.video.info import VideoInfo
+from vdof.video.pixels import is_rgb_format
 
 log = logging.getLogger(__name__)
 

@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 from vdof.errors import InputError
 from vdof.video.colour import RANGE_UNSPECIFIED, UNSPECIFIED, Colour, read_colour
 from vdof.video.config import VideoConfig
+from vdof.video.pixels import get_bit_depth, is_rgb_format
 
 log = logging.getLogger(__name__)
 
@@ -119,13 +120,13 @@ def probe(path: Path | str, config: VideoConfig | None = None) -> VideoInfo:
             display_matrix=_read_display_matrix(frame),
             rotation_deg=frame.rotation,
             pixel_format=frame_format.name,
-            bit_depth=max(component.bits for component in frame_format.components),
+            bit_depth=get_bit_depth(frame_format.name),
             colour=read_colour(
                 _read_tags(frame, stream),
                 (frame.width, frame.height),
                 config,
                 is_rgb=is_rgb,
-                is_yuvj=frame_format.name.startswith("yuvj"),
+                is_full_by_nature=frame_format.name.startswith(("yuvj", "gray")),
             ),
             duration_s=_read_duration(container, stream),
             frame_count_hint=stream.frames or None,
@@ -136,11 +137,6 @@ def probe(path: Path | str, config: VideoConfig | None = None) -> VideoInfo:
     if frame.interlaced_frame:
         log.warning("%s is interlaced: frames are treated as one picture; deinterlace it first for clean edges", path)
     return info
-
-
-def is_rgb_format(name: str) -> bool:
-    """Whether a pixel format holds RGB (pal8 included)."""
-    return av.VideoFormat(name).is_rgb or name == "pal8"
 
 
 def hash_file(path: Path | str) -> str:

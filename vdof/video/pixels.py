@@ -1,16 +1,19 @@
 """Between encoded pictures and float tensors. Encoded integers exist only inside this file's calls.
 
-swscale converts to and from planar float RGB (gbrpf32) in one step: measured faster than packed rgb24 (5 against 7 ms
-for a 1280x720 picture) and with no rounding to 8-bit RGB on the way.
+swscale resamples chroma (and scales) at the source's own depth; the matrix is ours, in float. swscale's own step to RGB
+was measured off by up to a code from 8 bits to deeper RGB (it multiplies by 256 where 257 is meant), and its step from
+deep to 8 bits truncates or dithers.
 """
 
 import numpy as np
 import torch
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from vdof.errors import InputError, ShapeError
-from vdof.video.colour import RANGE_FULL, Colour
+from vdof.video.colour import RANGE_FULL, RANGE_LIMITED, Colour
+from vdof.video.ycbcr import map_codes_to_rgb, map_rgb_to_codes
 
 ACCURATE = (
     Interpolation.BICUBIC
@@ -21,78 +24,127 @@ ACCURATE = (
 )
 """The default flags are off by about one code."""
 
-_FLOAT_RGB = "gbrpf32le"
-_PLANE_OF_CHANNEL = (2, 0, 1)
-"""gbrp keeps G, B, R; channels are R, G, B."""
+_CHANNELS_OF_GBR = [2, 0, 1]
+"""gbrp keeps G, B, R: where R, G, B lie."""
 
 
 class FrameToTensor:
     """Converts decoded pictures of one stream; keeps swscale's tables between calls."""
 
-    def __init__(self, colour: Colour, size: tuple[int, int] | None = None) -> None:
-        self._colour = colour
+    def __init__(self, colour: Colour, pixel_format: str, size: tuple[int, int] | None = None) -> None:
         self._size = size
+        self._planar = find_planar_format(pixel_format)
+        self._is_rgb = colour.is_rgb
+        self._bit_depth = get_bit_depth(self._planar)
+        self._range = RANGE_FULL if pixel_format.startswith("yuvj") else RANGE_LIMITED
         self._reformatter = VideoReformatter()
+        gain, offset = map_codes_to_rgb(colour.matrix, self._bit_depth, is_full_range=colour.range == "full")
+        self._gain, self._offset = gain.float(), offset.float()
 
     def __call__(self, frame: VideoFrame) -> torch.Tensor:
         """A decoded picture to display-encoded RGB (1,3,H,W) float32 in 0..1, scaled to `size` (w, h) if given."""
         width, height = self._size or (frame.width, frame.height)
-        matrix = self._colour.swscale_matrix
         try:
-            planar = self._reformatter.reformat(
-                frame,
-                width=width,
-                height=height,
-                format=_FLOAT_RGB,
-                src_colorspace=matrix,
-                dst_colorspace=matrix,
-                src_color_range=RANGE_FULL if self._colour.is_rgb else self._colour.av_range,
-                dst_color_range=RANGE_FULL,
-                interpolation=ACCURATE,
-            )
+            planar = _reformat(self._reformatter, frame, (width, height), self._planar, self._range)
         except OSError as error:
             raise InputError(
-                f"pixel format {frame.format.name} cannot be converted to RGB ({error.strerror}); convert the clip"
+                f"pixel format {frame.format.name} cannot be read ({error.strerror}); convert the clip"
             ) from error
-        rgb = np.empty((1, 3, height, width), np.float32)
-        for channel, plane in enumerate(_PLANE_OF_CHANNEL):
-            rgb[0, channel] = _view_plane(planar, plane)
-        return torch.from_numpy(rgb)
+        codes = torch.from_numpy(_read_planes(planar, self._bit_depth))
+        if self._is_rgb:
+            rgb = codes[_CHANNELS_OF_GBR] / (2**self._bit_depth - 1)
+        elif len(codes) == 1:
+            rgb = (codes * self._gain[0, 0] + self._offset_of_grey()).expand(3, -1, -1)
+        else:
+            rgb = torch.addmm(self._offset, self._gain, codes.view(3, -1)).view(3, height, width)
+        return rgb.clamp(0, 1)[None]
+
+    def _offset_of_grey(self) -> torch.Tensor:
+        """The offset when both chroma codes are at their middle."""
+        return self._offset[0] + self._gain[0, 1:].sum() * 2 ** (self._bit_depth - 1)
 
 
 class TensorToFrame:
     """Converts display-encoded RGB to pictures in the encoder's pixel format; the inverse of FrameToTensor."""
 
     def __init__(self, colour: Colour, pixel_format: str, *, is_rgb: bool) -> None:
-        self._colour = colour
         self._pixel_format = pixel_format
+        self._planar = find_planar_format(pixel_format)
         self._is_rgb = is_rgb
+        self._bit_depth = get_bit_depth(self._planar)
+        self._tags = colour.tags_for_output(is_rgb=is_rgb)
         self._reformatter = VideoReformatter()
+        gain, offset = map_rgb_to_codes(colour.matrix, self._bit_depth, is_full_range=colour.range == "full")
+        self._gain, self._offset = gain.float(), offset.float()
 
     def __call__(self, rgb: torch.Tensor) -> VideoFrame:
-        """(1,3,H,W) display-encoded RGB to a picture, clipped to 0..1 and rounded once, tagged as the output is."""
+        """(1,3,H,W) display-encoded RGB to a picture, clipped to 0..1 and rounded to the nearest code, with tags."""
         if rgb.ndim != 4 or rgb.shape[:2] != (1, 3):
             raise ShapeError(f"rgb must be (1,3,H,W), got {tuple(rgb.shape)}")
-        planar = VideoFrame(rgb.shape[3], rgb.shape[2], _FLOAT_RGB)
-        clipped = rgb.detach().clamp(0, 1).to("cpu", torch.float32).numpy()
-        for channel, plane in enumerate(_PLANE_OF_CHANNEL):
-            _view_plane(planar, plane)[:] = clipped[0, channel]
-        matrix = self._colour.swscale_matrix
-        frame = self._reformatter.reformat(
-            planar,
-            format=self._pixel_format,
-            src_colorspace=matrix,
-            dst_colorspace=matrix,
-            src_color_range=RANGE_FULL,
-            dst_color_range=RANGE_FULL if self._is_rgb else self._colour.av_range,
-            interpolation=ACCURATE,
-        )
-        tags = self._colour.tags_for_output(is_rgb=self._is_rgb)
-        frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc = tags
+        height, width = rgb.shape[2:]
+        display = rgb[0].detach().to("cpu", torch.float32).clamp(0, 1)
+        largest = 2**self._bit_depth - 1
+        if self._is_rgb:
+            codes = display[[1, 2, 0]] * largest
+        else:
+            count = len(VideoFormat(self._planar).components)
+            codes = torch.addmm(self._offset[:count], self._gain[:count], display.reshape(3, -1))
+        codes = codes.view(-1, height, width).round_().clamp_(0, largest)
+        planar = VideoFrame(width, height, self._planar)
+        for plane, values in enumerate(codes.numpy()):
+            _view_plane(planar, plane, self._bit_depth)[:] = values
+        frame = _reformat(self._reformatter, planar, (width, height), self._pixel_format, RANGE_LIMITED)
+        frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc = self._tags
         return frame
 
 
-def _view_plane(frame: VideoFrame, index: int) -> np.ndarray:
-    """One float plane as (H,W), a view without the padding at the rows' ends."""
+def find_planar_format(pixel_format: str) -> str:
+    """The full-resolution planar format of the same depth: gray, gbrp or yuv444p, from 8 to 16 bits."""
+    depth = get_bit_depth(pixel_format)
+    family = "gbrp" if is_rgb_format(pixel_format) else "gray" if pixel_format.startswith("gray") else "yuv444p"
+    depths = (8, 9, 10, 12, 14, 16)
+    depth = next((candidate for candidate in depths if candidate >= depth), 16)
+    return family if depth == 8 else f"{family}{depth}le"
+
+
+def is_rgb_format(pixel_format: str) -> bool:
+    """Whether a pixel format holds RGB (pal8 included)."""
+    return VideoFormat(pixel_format).is_rgb or pixel_format == "pal8"
+
+
+def get_bit_depth(pixel_format: str) -> int:
+    """Bits of the deepest component."""
+    return max(component.bits for component in VideoFormat(pixel_format).components)
+
+
+def _reformat(
+    reformatter: VideoReformatter, frame: VideoFrame, size: tuple[int, int], pixel_format: str, color_range: int
+) -> VideoFrame:
+    """Change layout and size only. Matrix and range are given as equal on both sides, so that codes stay codes."""
+    return reformatter.reformat(
+        frame,
+        width=size[0],
+        height=size[1],
+        format=pixel_format,
+        src_colorspace=Colorspace.ITU709,
+        dst_colorspace=Colorspace.ITU709,
+        src_color_range=color_range,
+        dst_color_range=color_range,
+        interpolation=ACCURATE,
+    )
+
+
+def _read_planes(frame: VideoFrame, bit_depth: int) -> np.ndarray:
+    """(planes,H,W) float32 codes."""
+    codes = np.empty((len(frame.planes), frame.height, frame.width), np.float32)
+    for index in range(len(frame.planes)):
+        codes[index] = _view_plane(frame, index, bit_depth)
+    return codes
+
+
+def _view_plane(frame: VideoFrame, index: int, bit_depth: int) -> np.ndarray:
+    """One plane as (H,W) integers, a view without the padding at the rows' ends."""
     plane = frame.planes[index]
-    return np.frombuffer(memoryview(plane), np.float32).reshape(plane.height, plane.line_size // 4)[:, : plane.width]
+    kind = np.dtype(np.uint8 if bit_depth == 8 else np.uint16)
+    flat = np.frombuffer(memoryview(plane), kind)
+    return flat.reshape(plane.height, plane.line_size // kind.itemsize)[:, : plane.width]

@@ -56,7 +56,7 @@ class FrameReader:
     ) -> None:
         self.info = info
         self._frames = frames
-        self._convert = FrameToTensor(info.colour, size)
+        self._convert = FrameToTensor(info.colour, info.pixel_format, size)
         self._stack = ExitStack()
         self._container = self._stack.enter_context(open_input(info.path))
         self._stream = find_main_video(self._container, info.path)

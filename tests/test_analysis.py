@@ -30,13 +30,15 @@ def test_a_constant_map_is_kept(tmp_path):
     assert next(analysis.disparities())[1].unique() == pytest.approx(3.25)
 
 
-def test_nothing_is_left_when_it_breaks_off(tmp_path):
-    with (
-        pytest.raises(RuntimeError, match="stop"),
-        AnalysisWriter(tmp_path / "key", "disparity_relative", {}) as writer,
-    ):
+def break_off(folder):
+    with AnalysisWriter(folder, "disparity_relative", {}) as writer:
         writer.write(0, 0, 0, torch.zeros(1, 1, 32, 48))
         raise RuntimeError("stop")
+
+
+def test_nothing_is_left_when_it_breaks_off(tmp_path):
+    with pytest.raises(RuntimeError, match="stop"):
+        break_off(tmp_path / "key")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -52,7 +54,10 @@ def test_damage_is_noticed_and_replaced(tmp_path, caplog):
 
 
 def test_no_frame_is_an_error(tmp_path):
-    with AnalysisWriter(tmp_path / "key", "disparity_relative", {}) as writer, pytest.raises(InputError, match="is empty"):
+    with (
+        AnalysisWriter(tmp_path / "key", "disparity_relative", {}) as writer,
+        pytest.raises(InputError, match="is empty"),
+    ):
         writer.finish()
 
 

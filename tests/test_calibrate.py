@@ -1,7 +1,8 @@
 import pytest
 
-from vdof.calibrate import CalibrateConfig, Distances, assume_distances, solve_scale
+from vdof.calibrate import CalibrateConfig, Distances, Framing, assume_distances, assume_subject_distance, solve_scale
 from vdof.errors import ConfigError, InputError
+from vdof.lens import Lens
 
 GIVEN = Distances(2.0, 6.0, is_assumed=False)
 
@@ -25,14 +26,31 @@ def test_background_nearer_than_subject_is_an_error_when_distances_were_given():
 
 
 def test_flat_picture_with_assumed_distances_does_not_explode():
-    scale = solve_scale(assume_distances(85, None, None), 0.500, 0.499, 1.0, shot=0)
+    scale = solve_scale(Distances(2.0, 6.0, is_assumed=True), 0.500, 0.499, 1.0, shot=0)
     assert scale.scale == pytest.approx((1 / 2 - 1 / 8) / 0.12)
 
 
-def test_assumed_subject_distance_follows_the_focal_length():
-    assert assume_distances(85, None, None) == Distances(2.0, 6.0, is_assumed=True)
-    assert assume_distances(42.5, None, None).subject_m == pytest.approx(1.0)
-    assert assume_distances(85, 1.8, 4.0) == Distances(1.8, 4.0, is_assumed=False)
+WIDE = 16 / 9
+
+
+def test_a_close_shot_is_taken_from_where_a_person_would_be_that_large():
+    # 0.7 m of a person fill 0.8 of a 20.25 mm high sensor behind 85 mm: 85 * 0.7 / 16.2 mm
+    assert assume_subject_distance(Lens(), Framing(0.8, True, WIDE)) == pytest.approx(3.673, abs=0.001)
+    assert assume_subject_distance(Lens(focal_length_mm=50), Framing(0.8, True, WIDE)) == pytest.approx(
+        2.160, abs=0.001
+    )
+
+
+def test_assumed_distance_stays_in_bounds():
+    assert assume_subject_distance(Lens(), Framing(0.2, False, WIDE)) == pytest.approx(5.0)
+    assert assume_subject_distance(Lens(), Framing(1.0, True, 0.2)) == pytest.approx(1.2)
+    assert assume_subject_distance(Lens(), Framing(0.0, False, WIDE)) == pytest.approx(2.5)
+
+
+def test_given_distances_are_kept():
+    framing = Framing(0.8, True, WIDE)
+    assert assume_distances(Lens(), framing, 1.8, 4.0) == Distances(1.8, 4.0, is_assumed=False)
+    assert assume_distances(Lens(), framing, 1.8, None) == Distances(1.8, 5.4, is_assumed=True)
 
 
 def test_negative_distance_is_refused():

@@ -41,7 +41,9 @@ def test_sides_are_multiples_and_aspect_is_near(model):
 
 
 def test_depth_output_is_inverted(model):
-    assert estimate(model, torch.full((1, 3, 64, 64), 0.5), scale=8, output="depth", metric=True).mean() == pytest.approx(0.25)
+    assert estimate(
+        model, torch.full((1, 3, 64, 64), 0.5), scale=8, output="depth", metric=True
+    ).mean() == pytest.approx(0.25)
 
 
 def test_description_holds_the_weights_hash(model):

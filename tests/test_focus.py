@@ -55,7 +55,9 @@ def test_observe_subject_gives_one_observation_a_frame():
 
 def test_point_follows_what_moves():
     rng = np.random.default_rng(0)
-    texture = torch.nn.functional.interpolate(torch.tensor(rng.random((1, 3, 30, 60)), dtype=torch.float32), scale_factor=4)
+    texture = torch.nn.functional.interpolate(
+        torch.tensor(rng.random((1, 3, 30, 60)), dtype=torch.float32), scale_factor=4
+    )
     frames, maps = [], []
     for step in range(12):
         image = torch.full((1, 3, 120, 240), 0.2)

@@ -52,7 +52,8 @@ def explain(error: BaseException) -> str:
     key = re.search(r"full_key: (\S+)", text)
     if key and ("not in '" in text or "Could not override" in text) and "could not be converted" not in text:
         return f"{key[1]}: no such key; {suggest_key(key[1])}"
-    deepest = next((part for part in reversed(chain) if isinstance(part, OmegaConfBaseException | HydraException)), error)
+    known = [part for part in chain if isinstance(part, OmegaConfBaseException | HydraException)]
+    deepest = next((part for part in reversed(known) if "$VALUE" not in str(part)), error)
     message = re.split(r"\n\s*full_key:", str(deepest))[0]
     message = message.split("Set the environment variable")[0].split("Config search path:")[0]
     return one_line(f"{key[1]}: {message}" if key else message)

@@ -140,7 +140,9 @@ class AnalysisWriter:
             folder.parent.mkdir(parents=True, exist_ok=True)
             self._temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
         except OSError as error:
-            raise OutputError(f"cache.dir: cannot write to {folder.parent}: {error.strerror}; choose another cache.dir") from error
+            raise OutputError(
+                f"cache.dir: cannot write to {folder.parent}: {error.strerror}; choose another cache.dir"
+            ) from error
 
     def write(self, index: int, pts: int, shot: int, disparity: Tensor) -> None:
         """Append one frame; `disparity` is (1,1,h,w)."""
@@ -161,7 +163,13 @@ class AnalysisWriter:
         self._video = None
         digest = hash_file(self._temporary / "disparity.mkv")
         frames = [asdict(record) for record in self._records]
-        stored = {"format": FORMAT, "kind": self._kind, "estimator": self._estimator, "disparity_sha256": digest, "frames": frames}
+        stored = {
+            "format": FORMAT,
+            "kind": self._kind,
+            "estimator": self._estimator,
+            "disparity_sha256": digest,
+            "frames": frames,
+        }
         (self._temporary / "analysis.json").write_text(json.dumps(stored), encoding="utf-8")
         shutil.rmtree(self._folder, ignore_errors=True)
         self._temporary.replace(self._folder)
@@ -170,7 +178,9 @@ class AnalysisWriter:
     def __enter__(self) -> "AnalysisWriter":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._video is not None:
             self._video.__exit__(RuntimeError, None, None)
         shutil.rmtree(self._temporary, ignore_errors=True)

@@ -8,11 +8,14 @@ import logging
 from dataclasses import dataclass
 
 from vdof.errors import ConfigError, InputError
+from vdof.lens import Lens
 
 log = logging.getLogger(__name__)
 
-ASSUMED_SUBJECT_M_PER_MM = 2.0 / 85
-"""Assumed subject distance per millimetre of focal length: head and shoulders on a full frame, 2 m at 85 mm."""
+FIGURE_M, CLOSE_M = 1.7, 0.7
+"""Assumed height of a subject that is whole in the frame, and of the part that shows of one cut off below, metres."""
+ASSUMED_M_PER_MM = (1.2 / 85, 2.5 / 85, 5.0 / 85)
+"""Assumed subject distance per millimetre of focal length: least, where no subject was found, and most."""
 ASSUMED_BACKGROUND_RATIO = 3.0
 """Assumed distance from subject to background, in subject distances."""
 MIN_CONTRAST = 0.12
@@ -24,7 +27,7 @@ class CalibrateConfig:
     """Distances of every shot that the shot log does not give."""
 
     subject_distance_m: float | None = None
-    """Camera to subject, metres; null: assumed from the focal length."""
+    """Camera to subject, metres; null: assumed from focal length and framing."""
     background_distance_m: float | None = None
     """Subject to background, metres; null: assumed from the subject distance."""
 
@@ -62,14 +65,41 @@ class MetricScale:
 IDENTITY = MetricScale(1.0, 0.0)
 
 
-def assume_distances(focal_length_mm: float, given_subject_m: float | None, given_background_m: float | None) -> Distances:
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How large a shot shows its subject."""
+
+    height: float
+    """Share of the frame's height that the subject spans, 0..1; 0: no subject was found."""
+    is_cut_off: bool
+    """Whether it goes on below the frame, as in a close shot."""
+    aspect: float
+    """Width over height of the frame."""
+
+
+def assume_subject_distance(lens: Lens, framing: Framing) -> float:
+    """Where a person framed like this would stand, metres: `f H / h`, H the person's height and h its image on the sensor.
+
+    Kept within `ASSUMED_M_PER_MM`: not every subject is a person.
+    """
+    least, usual, most = (value * lens.focal_length_mm for value in ASSUMED_M_PER_MM)
+    if framing.height <= 0:
+        return usual
+    real = CLOSE_M if framing.is_cut_off else FIGURE_M
+    image_mm = framing.height * lens.sensor_width_mm / framing.aspect
+    return min(most, max(least, lens.focal_length_mm * real / image_mm))
+
+
+def assume_distances(lens: Lens, framing: Framing, subject_m: float | None, background_m: float | None) -> Distances:
     """The given distances, with defaults for those that are None."""
-    subject = given_subject_m if given_subject_m is not None else ASSUMED_SUBJECT_M_PER_MM * focal_length_mm
-    background = given_background_m if given_background_m is not None else ASSUMED_BACKGROUND_RATIO * subject
-    return Distances(subject, background, given_subject_m is None or given_background_m is None)
+    subject = subject_m if subject_m is not None else assume_subject_distance(lens, framing)
+    background = background_m if background_m is not None else ASSUMED_BACKGROUND_RATIO * subject
+    return Distances(subject, background, subject_m is None or background_m is None)
 
 
-def solve_scale(distances: Distances, subject: float, background: float, disparity_range: float, shot: int) -> MetricScale:
+def solve_scale(
+    distances: Distances, subject: float, background: float, disparity_range: float, shot: int
+) -> MetricScale:
     """Scale and offset of one shot.
 
     Args:
@@ -89,7 +119,9 @@ def solve_scale(distances: Distances, subject: float, background: float, dispari
         )
     floor = MIN_CONTRAST * disparity_range
     if contrast < floor:
-        log.warning("shot %d: subject and background are hardly apart in depth; the background is taken as nearer", shot)
+        log.warning(
+            "shot %d: subject and background are hardly apart in depth; the background is taken as nearer", shot
+        )
     near = 1 / distances.subject_m
     far = 1 / (distances.subject_m + distances.background_m)
     scale = (near - far) / max(contrast, floor, 1e-9)

@@ -17,7 +17,6 @@ from vdof.bokeh import BokehConfig
 from vdof.calibrate import CalibrateConfig
 from vdof.depth import EmbeddedConfig, FilesConfig, OnnxConfig
 from vdof.errors import ConfigError
-from vdof.flow import FlowConfig
 from vdof.focus import FocusConfig
 from vdof.lens import Lens
 from vdof.shots import ShotsConfig
@@ -50,7 +49,6 @@ class VdofConfig:
     video: VideoConfig = field(default_factory=VideoConfig)
     lens: Lens = field(default_factory=Lens)
     depth: Any = MISSING
-    flow: FlowConfig = field(default_factory=FlowConfig)
     stabilise: StabiliseConfig = field(default_factory=StabiliseConfig)
     shots: ShotsConfig = field(default_factory=ShotsConfig)
     calibrate: CalibrateConfig = field(default_factory=CalibrateConfig)
@@ -63,7 +61,9 @@ class VdofConfig:
         if self.task not in TASKS:
             raise ConfigError(f"task: got {self.task!r}, expected one of {', '.join(TASKS)}")
         if self.resolution is not None and self.resolution < 64:
-            raise ConfigError(f"resolution: got {self.resolution}, expected at least 64 pixels; leave it out for full size")
+            raise ConfigError(
+                f"resolution: got {self.resolution}, expected at least 64 pixels; leave it out for full size"
+            )
         parse_frame_range(self.frames)
 
 

@@ -54,6 +54,10 @@ class Observation:
     low: float
     high: float
     """2nd and 98th percentile of the frame."""
+    subject_height: float = 0.0
+    """Share of the frame's height that the subject spans; 0: not known."""
+    is_cut_off: bool = False
+    """Whether the subject goes on below the frame."""
 
 
 def observe_subject(disparities: Iterable[Tensor]) -> Iterator[Observation]:
@@ -64,7 +68,9 @@ def observe_subject(disparities: Iterable[Tensor]) -> Iterator[Observation]:
         subject = find_subject(values, previous)
         previous = subject.mask
         low, high = np.percentile(values, (2, 98))
-        yield Observation(subject.disparity, subject.background, float(low), float(high))
+        yield Observation(
+            subject.disparity, subject.background, float(low), float(high), subject.height, subject.is_cut_off
+        )
 
 
 def observe_point(
@@ -115,7 +121,9 @@ def smooth_track(values: Track, seconds: Track, smoothing_s: float) -> Track:
         return values
     first = np.searchsorted(seconds, seconds - 3 * smoothing_s)
     last = np.searchsorted(seconds, seconds + 3 * smoothing_s, side="right")
-    return np.array([_fit_line(values[a:b], seconds[a:b] - t, smoothing_s) for a, b, t in zip(first, last, seconds, strict=True)])
+    return np.array(
+        [_fit_line(values[a:b], seconds[a:b] - t, smoothing_s) for a, b, t in zip(first, last, seconds, strict=True)]
+    )
 
 
 def _fit_line(values: Track, offsets: Track, sigma: float) -> float:

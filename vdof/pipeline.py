@@ -4,9 +4,10 @@ Live frames: `MAX_LIVE_FRAMES` bounds how many full-size frames pass 2 ever hold
 """
 
 import logging
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,17 @@ def run(config: VdofConfig, run_folder: Path) -> None:
     clock = StageClock()
     source_sha256 = hash_file(info.path)
     analysis = analyse(config, info, entries, device, outputs.folder, source_sha256, clock)
-    with clock.measure("focus"):
-        plan = plan_shots(config, info, analysis, entries, lambda: read_small(config, info))
-    render(config, info, analysis, plan, outputs, device, clock)
+    try:
+        with clock.measure("focus"):
+            plan = plan_shots(config, info, analysis, entries, lambda: read_small(config, info))
+        render(config, info, analysis, plan, outputs, device, clock)
+    finally:
+        if not config.cache.enabled:
+            shutil.rmtree(analysis.folder.parent)
     write_shot_log(outputs.shot_log, info.path.name, plan.reports, info.frame_rate)
-    write_run_record(outputs.run_record, as_plain(config), source_sha256, analysis, device, clock.seconds(), len(plan.frames))
+    write_run_record(
+        outputs.run_record, as_plain(config), source_sha256, analysis, device, clock.seconds(), len(plan.frames)
+    )
     log.info("wrote %s", outputs.clip)
 
 
@@ -68,7 +75,7 @@ def analyse(
     shots = take_cuts(config.shots, entries, config.frames)
     key = make_key(
         source=source_sha256, frames=config.frames, video=vars(config.video), depth=estimator.describe(),
-        flow=vars(config.flow), shots=vars(shots), stabilise=vars(config.stabilise), long_side=ANALYSIS_LONG_SIDE,
+        shots=vars(shots), stabilise=asdict(config.stabilise), long_side=ANALYSIS_LONG_SIDE,
     )  # fmt: skip
     folder = find_cache(config.cache, run_folder) / key
     found = load(folder)
@@ -78,8 +85,12 @@ def analyse(
     with AnalysisWriter(folder, estimator.kind, estimator.describe()) as writer:
         with closing(prefetch(clock.watch("decode (pass 1)", read_small(config, info)))) as frames:
             with_depth = clock.watch("depth", estimate_depth(frames, estimator, device))
-            stable = clock.watch("stabilise", stabilise_shots(clock.watch("shots", split_shots(with_depth, shots)), config))
-            for shot, frame in tqdm(stable, desc="analyse", unit="frame", total=count_frames(config, info), dynamic_ncols=True):
+            stable = clock.watch(
+                "stabilise", stabilise_shots(clock.watch("shots", split_shots(with_depth, shots)), config)
+            )
+            for shot, frame in tqdm(
+                stable, desc="analyse", unit="frame", total=count_frames(config, info), dynamic_ncols=True
+            ):
                 assert frame.disparity is not None
                 assert frame.pts is not None
                 writer.write(frame.index + first_index(config), frame.pts, shot, frame.disparity)
@@ -116,9 +127,6 @@ def stabilise_shots(
     frames: Iterator[tuple[int, AnalysisFrame]], config: VdofConfig
 ) -> Iterator[tuple[int, AnalysisFrame]]:
     """Each shot's frames through the stabiliser; nothing crosses a cut."""
-    if not config.stabilise.enabled:
-        yield from frames
-        return
     waiting = next(frames, None)
     while waiting is not None:
         shot, first = waiting
@@ -133,7 +141,7 @@ def stabilise_shots(
                     return
                 yield frame
 
-        for frame in stabilise_stream(take_shot(), config.stabilise, config.flow):
+        for frame in stabilise_stream(take_shot(), config.stabilise):
             yield shot, frame
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from vdof.analysis import Analysis, FrameRecord
-from vdof.calibrate import IDENTITY, Distances, MetricScale, assume_distances, solve_scale
+from vdof.calibrate import IDENTITY, Distances, Framing, MetricScale, assume_distances, solve_scale
 from vdof.config import VdofConfig
 from vdof.errors import InputError
 from vdof.focus import Observation, Track, observe_point, observe_subject, smooth_track
@@ -71,7 +71,7 @@ def observe(config: VdofConfig, maps: Iterator[Tensor], images: Iterator[Tensor]
     if images is None or config.focus.point is None:
         return observe_subject(maps)
     x, y = config.focus.point
-    return observe_point(maps, images, (x, y), config.flow)
+    return observe_point(maps, images, (x, y), config.stabilise.flow)
 
 
 def plan_shot(
@@ -92,7 +92,8 @@ def plan_shot(
         scale, distances = IDENTITY, measure_distances(subject, background)
     else:
         distances = assume_distances(
-            lens.focal_length_mm,
+            lens,
+            find_framing(observed, info),
             pick(entry, "subject_distance_m", config.calibrate.subject_distance_m),
             pick(entry, "background_distance_m", config.calibrate.background_distance_m),
         )
@@ -103,6 +104,17 @@ def plan_shot(
     measured = measure(lens, info, scale, subject, background, focus)
     report = report_shot(number, records, entry, lens, distances, kind, measured)
     return steps, report
+
+
+def find_framing(observed: list[Observation], info: VideoInfo) -> Framing:
+    """The shot's usual framing."""
+    is_turned = info.rotation_deg % 180 != 0
+    aspect = info.height / info.width if is_turned else info.width / info.height
+    found = [item for item in observed if item.subject_height > 0]
+    if 2 * len(found) < len(observed):
+        return Framing(0.0, False, aspect)
+    height = float(np.median([item.subject_height for item in found]))
+    return Framing(height, 2 * sum(item.is_cut_off for item in found) > len(found), aspect)
 
 
 def measure_distances(subject: float, background: float) -> Distances:

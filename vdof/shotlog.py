@@ -72,7 +72,9 @@ def read_shot_log(path: Path) -> list[ShotEntry]:
     entries = [_read_shot(node, number, path) for number, node in enumerate(top["shots"].value)]
     for before, after, node in zip(entries, entries[1:], top["shots"].value[1:], strict=False):
         if after.first_frame <= before.last_frame:
-            raise _bad(path, node, f"shot {after.name!r} begins at {after.first_frame}, before {before.name!r} has ended")
+            raise _bad(
+                path, node, f"shot {after.name!r} begins at {after.first_frame}, before {before.name!r} has ended"
+            )
     return entries
 
 
@@ -157,7 +159,9 @@ def write_shot_log(path: Path, clip: str, shots: list[ShotReport], rate: Fractio
             "measured": {"distances": shot.distances, **shot.measured},
         }
         listed.append(row)
-    body = yaml.safe_dump({"version": VERSION, "clip": clip, "shots": listed}, sort_keys=False, allow_unicode=True, width=110)
+    body = yaml.safe_dump(
+        {"version": VERSION, "clip": clip, "shots": listed}, sort_keys=False, allow_unicode=True, width=110
+    )
     write_text(path, HEADER + body)
 
 

@@ -38,6 +38,17 @@ class Subject:
     mask: Mask
     """(h,w) at the search's own size."""
 
+    @property
+    def height(self) -> float:
+        """Share of the frame's height that the subject spans, 0..1; 0 where none stood out."""
+        rows = np.nonzero(self.mask.any(axis=1))[0]
+        return 0.0 if self.share == 0 else float((rows[-1] - rows[0] + 1) / self.mask.shape[0])
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the subject goes on below the frame, as in a close shot."""
+        return bool(self.mask[-2:].any())
+
 
 def find_subject(disparity: Map, previous: Mask | None = None) -> Subject:
     """Find the subject of one frame.
@@ -49,7 +60,7 @@ def find_subject(disparity: Map, previous: Mask | None = None) -> Subject:
     height, width = disparity.shape
     ratio = min(1.0, _LONG_SIDE / max(height, width))
     size = (max(8, round(width * ratio)), max(8, round(height * ratio)))
-    small = cv2.resize(disparity, size, interpolation=cv2.INTER_AREA)
+    small: Map = cv2.resize(disparity, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     low, high = np.percentile(small, (2, 98))
     if high - low < 1e-9:
         return _take_middle(small)

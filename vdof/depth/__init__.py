@@ -75,7 +75,9 @@ class OnnxConfig:
         if self.multiple < 1:
             raise ConfigError(f"depth.multiple: got {self.multiple}, expected at least 1")
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
-            raise ConfigError(f"depth.mean, depth.std: got {self.mean}, {self.std}, expected three numbers each, std above 0")
+            raise ConfigError(
+                f"depth.mean, depth.std: got {self.mean}, {self.std}, expected three numbers each, std above 0"
+            )
         if self.output not in ("disparity", "depth"):
             raise ConfigError(f"depth.output: got {self.output!r}, expected disparity or depth")
 

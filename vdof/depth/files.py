@@ -34,7 +34,9 @@ class FilesEstimator:
         self._path = Path(config.path)
         self._folder = list_maps(self._path) if self._path.is_dir() else None
         if self._folder is None and not self._path.is_file():
-            raise InputError(f"depth.path: no such file or folder {self._path}; expected a folder of maps or a grey video")
+            raise InputError(
+                f"depth.path: no such file or folder {self._path}; expected a folder of maps or a grey video"
+            )
         self._video: Iterator[Map] | None = None
         self._next = 0
         self.kind: Kind = "disparity_relative" if config.convention == "inverse" else "disparity_metric"
@@ -44,20 +46,29 @@ class FilesEstimator:
         for path in self._folder or [self._path]:
             digest.update(hash_file(path).encode())
         config = self._config
-        return {"estimator": "files", "sha256": digest.hexdigest(), "convention": config.convention, "scale": config.scale}
+        return {
+            "estimator": "files",
+            "sha256": digest.hexdigest(),
+            "convention": config.convention,
+            "scale": config.scale,
+        }
 
     def estimate(self, rgb: Tensor, indices: Sequence[int]) -> Tensor:
         """See `DepthEstimator.estimate`. `indices` must not go backwards."""
         maps = [self._to_disparity(self._load(index), index) for index in indices]
         if len({value.shape for value in maps}) != 1:
-            raise InputError(f"depth.path: maps of different sizes near frame {indices[0]} in {self._path}; make them one size")
+            raise InputError(
+                f"depth.path: maps of different sizes near frame {indices[0]} in {self._path}; make them one size"
+            )
         return torch.from_numpy(np.stack(maps)).unsqueeze(1).to(rgb.device)
 
     def _load(self, index: int) -> Map:
         if self._folder is None:
             return self._load_from_video(index)
         if index >= len(self._folder):
-            raise InputError(f"depth.path: frame {index} has no map, {self._path} holds {len(self._folder)}; expected one a frame")
+            raise InputError(
+                f"depth.path: frame {index} has no map, {self._path} holds {len(self._folder)}; expected one a frame"
+            )
         return read_map(self._folder[index])
 
     def _load_from_video(self, index: int) -> Map:
@@ -74,13 +85,17 @@ class FilesEstimator:
             depth = stored * np.float32(self._config.scale)
             is_far = ~np.isfinite(depth) | (depth >= FAR_M)
             if not bool((depth[~is_far] > 0).all()):
-                raise InputError(f"depth.path: depth of 0 m or less at frame {index} in {self._path}; check depth.convention")
+                raise InputError(
+                    f"depth.path: depth of 0 m or less at frame {index} in {self._path}; check depth.convention"
+                )
             return np.where(is_far, np.float32(0), 1 / np.where(is_far, np.float32(1), depth)).astype(np.float32)
         if not bool(np.isfinite(stored).all()):
             raise InputError(f"depth.path: NaN or infinite disparity at frame {index} in {self._path}; fill it first")
         disparity = stored * np.float32(self._config.scale)
         if self._config.convention == "disparity" and disparity.min() < 0:
-            raise InputError(f"depth.path: negative disparity at frame {index} in {self._path}; use depth.convention=inverse")
+            raise InputError(
+                f"depth.path: negative disparity at frame {index} in {self._path}; use depth.convention=inverse"
+            )
         return disparity
 
 

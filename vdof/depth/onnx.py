@@ -48,7 +48,9 @@ class OnnxEstimator:
         maps = [self._run(image[i : i + 1]) for i in range(image.shape[0])]
         value = torch.cat(maps).to(rgb.device)
         if not bool(torch.isfinite(value).all()):
-            raise ModelError(f"depth.path: {config.path} gave NaN or infinity at frame {indices[0]}; check scale, mean, std")
+            raise ModelError(
+                f"depth.path: {config.path} gave NaN or infinity at frame {indices[0]}; check scale, mean, std"
+            )
         return 1.0 / value.clamp(min=1e-3) if config.output == "depth" else value
 
     def _fixed_size(self) -> tuple[int, int] | None:
@@ -72,10 +74,14 @@ def _open_session(path: Path, device: torch.device) -> Any:
 
     wanted = "CUDAExecutionProvider" if device.type == "cuda" else "CPUExecutionProvider"
     if wanted not in onnxruntime.get_available_providers():
-        raise BackendError(f"depth=onnx on {device}: this onnxruntime has no {wanted}; install onnxruntime-gpu or use device=cpu")
+        raise BackendError(
+            f"depth=onnx on {device}: this onnxruntime has no {wanted}; install onnxruntime-gpu or use device=cpu"
+        )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=[wanted])
     except Exception as error:  # onnxruntime raises its own untyped classes
-        raise ModelError(f"depth.path: {path} is not a model onnxruntime can load: {str(error).splitlines()[0]}") from error
+        raise ModelError(
+            f"depth.path: {path} is not a model onnxruntime can load: {str(error).splitlines()[0]}"
+        ) from error

@@ -36,7 +36,9 @@ def _luma(frame: av.VideoFrame, path: Path) -> NDArray[np.float32]:
     rgb = frame.to_ndarray(format="rgb48le" if deep else "rgb24").astype(np.float32)
     spread = float(np.abs(rgb - rgb.mean(-1, keepdims=True)).mean())
     if spread > (512 if deep else 2):
-        raise InputError(f"{path}: the frames are coloured; expected a grey video whose brightness is depth or disparity")
+        raise InputError(
+            f"{path}: the frames are coloured; expected a grey video whose brightness is depth or disparity"
+        )
     return rgb[..., 1]
 
 
@@ -44,7 +46,7 @@ class GreyWriter:
     """Write (H,W) uint16 maps as FFV1 gray16le in Matroska, bit-exact."""
 
     def __init__(self, path: Path, height: int, width: int, rate: Fraction | int = 24) -> None:
-        self._container = av.open(str(path), "w", format="matroska")
+        self._container = av.open(str(path), "w", format="matroska", container_options={"fflags": "+bitexact"})
         self._stream: Any = self._container.add_stream("ffv1", rate=rate)
         self._stream.height, self._stream.width, self._stream.pix_fmt = height, width, "gray16le"
         self._stream.codec_context.thread_count = 1
@@ -60,7 +62,9 @@ class GreyWriter:
     def __enter__(self) -> "GreyWriter":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             self._container.mux(self._stream.encode(None))
         self._container.close()

@@ -1,0 +1,255 @@
+"""The main job on little clips: what survives, what is written, what is blurred, and what happens when it breaks."""
+
+import gc
+import json
+import subprocess
+import sys
+import weakref
+
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
+from tests.clips import read_facts, write_clip
+from vdof import pipeline
+from vdof.config import build, find_conf, register_schemas
+from vdof.errors import InputError, OutputError
+from vdof.shots import AnalysisFrame
+from vdof.stabilise import StabiliseConfig, count_live_frames
+from vdof.video import Frame
+from vdof.video.grey import GreyWriter
+
+WIDTH, HEIGHT = 128, 96
+SCALE = 1e-5
+"""1/m per code of the depth clips."""
+
+
+def draw_stripes(index, width, height):
+    """Fine stripes everywhere, so that blur shows wherever it is."""
+    picture = np.full((height, width, 3), 60, np.uint8)
+    picture[:, (np.arange(width) + index) % 8 < 4] = 200
+    return picture
+
+
+def subject_mask(width=WIDTH, height=HEIGHT):
+    y, x = np.mgrid[0:height, 0:width]
+    return (np.abs(x - width / 2) < width / 6) & (y > height / 5)
+
+
+def write_depth(path, count, width=WIDTH, height=HEIGHT):
+    """A subject at 2 m before a wall at 10 m."""
+    codes = np.where(subject_mask(width, height), 0.5 / SCALE, 0.1 / SCALE).astype(np.uint16)
+    with GreyWriter(path, height, width) as writer:
+        for _ in range(count):
+            writer.write(codes)
+    return path
+
+
+@pytest.fixture
+def job(tmp_path):
+    """Compose and run one job; returns the run folder."""
+
+    def run(clip, *overrides, count=12, size=(WIDTH, HEIGHT)):
+        depth = write_depth(tmp_path / "depth.mkv", count, *size)
+        folder = tmp_path / "run"
+        folder.mkdir(exist_ok=True)
+        register_schemas()
+        common = [f"input={clip}", "depth=files", f"depth.path={depth}", f"depth.scale={SCALE}", "stabilise=off"]
+        with initialize_config_dir(version_base="1.3", config_dir=str(find_conf())):
+            tree = compose("config", overrides=[*common, f"cache.dir={tmp_path}/cache", *overrides])
+        GlobalHydra.instance().clear()
+        pipeline.run(build(tree), folder)
+        return folder
+
+    return run
+
+
+@pytest.fixture
+def clip(tmp_path):
+    return write_clip(tmp_path / "clip.mp4", size=(WIDTH, HEIGHT), picture=draw_stripes, audio="aac")
+
+
+def last_picture(path):
+    with av.open(str(path)) as container:
+        return list(container.decode(video=0))[-1].to_ndarray(format="gray").astype(float)
+
+
+def test_everything_but_the_blur_survives(job, clip):
+    folder = job(clip)
+    before, after = read_facts(clip), read_facts(folder / "clip_vdof.mp4")
+    assert after == before
+    assert after.packets
+
+
+def test_subject_stays_sharp_and_background_is_blurred(job, clip):
+    folder = job(clip, "encode=ffv1", "encode.container=mkv", "lens.f_number=0.9")
+    picture, source = last_picture(folder / "clip_vdof.mkv"), last_picture(clip)
+    inside = cv2.erode(subject_mask().astype(np.uint8), np.ones((17, 17))) > 0
+    outside = cv2.dilate(subject_mask().astype(np.uint8), np.ones((33, 33))) == 0
+    assert picture[inside].std() > 0.9 * source[inside].std()
+    assert picture[outside].std() < 0.3 * source[outside].std()
+
+
+def test_files_beside_the_clip(job, clip):
+    folder = job(clip)
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"clip_vdof.mp4", "shot_log.yaml", "run.json", "before_after_1.png", "before_after_2.png"}
+    record = json.loads((folder / "run.json").read_text())
+    assert record["frames"] == 12
+    assert record["device"].startswith("cpu")
+    assert len(record["input_sha256"]) == len(record["depth"]["sha256"]) == 64
+    assert {"depth", "stabilise", "bokeh", "encode"} <= record["seconds"].keys()
+    assert record["config"]["lens"]["focal_length_mm"] == 85
+    assert record["versions"]["torch"] == torch.__version__
+    (shot,) = yaml.safe_load((folder / "shot_log.yaml").read_text())["shots"]
+    assert (shot["first_frame"], shot["last_frame"], shot["subject_distance_m"]) == (0, 11, 2.0)
+    assert shot["measured"]["distances"] == "metric depth"
+    assert cv2.imread(str(folder / "before_after_1.png")).shape == (HEIGHT, 2 * WIDTH, 3)
+
+
+def test_logged_coc_is_the_analytic_one(job, clip):
+    folder = job(clip)
+    (shot,) = yaml.safe_load((folder / "shot_log.yaml").read_text())["shots"]
+    f, n, s, z = 0.085, 1.8, 2.0, 10.0
+    expected = WIDTH / 0.036 * f / n * f * s / (s - f) * (1 / s - 1 / z)
+    assert shot["measured"]["coc_background_px"] == pytest.approx(expected, rel=0.01)
+
+
+def test_output_is_never_overwritten_unasked(job, clip, tmp_path):
+    output = tmp_path / "result.mp4"
+    job(clip, f"output={output}")
+    assert (tmp_path / "result.shot_log.yaml").is_file()
+    written = output.stat().st_mtime_ns
+    with pytest.raises(OutputError, match="exists; choose another output or say overwrite=true"):
+        job(clip, f"output={output}")
+    assert output.stat().st_mtime_ns == written
+    job(clip, f"output={output}", "overwrite=true")
+    assert output.stat().st_mtime_ns > written
+    with pytest.raises(OutputError, match="is the input itself"):
+        job(clip, f"output={clip}", "overwrite=true")
+
+
+def test_second_run_takes_pass_1_from_the_cache(job, clip, monkeypatch):
+    job(clip)
+    monkeypatch.setattr(pipeline, "AnalysisWriter", None)
+    folder = job(clip, "overwrite=true", "lens.f_number=4")
+    assert "depth" not in json.loads((folder / "run.json").read_text())["seconds"]
+
+
+def test_without_cache_nothing_stays(job, clip, tmp_path):
+    folder = job(clip, "cache.enabled=false")
+    assert not (folder / ".analysis").exists()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_rotated_clip_is_seen_upright(job, tmp_path):
+    clip = write_clip(tmp_path / "phone.mp4", size=(WIDTH, HEIGHT), picture=draw_stripes, rotation_deg=90)
+    folder = job(clip, size=(HEIGHT, WIDTH))
+    assert read_facts(folder / "phone_vdof.mp4") == read_facts(clip)
+    assert cv2.imread(str(folder / "before_after_1.png")).shape == (WIDTH, 2 * HEIGHT, 3)
+
+
+def test_frame_range_and_proxy_size(job, clip):
+    folder = job(clip, "frames=3:9", "resolution=64")
+    facts = read_facts(folder / "clip_vdof.mp4")
+    assert len(facts.pts) == 6
+    assert facts.size == (64, 48)
+    (shot,) = yaml.safe_load((folder / "shot_log.yaml").read_text())["shots"]
+    assert (shot["first_frame"], shot["last_frame"]) == (3, 8)
+
+
+def test_shot_log_rules(job, clip, tmp_path):
+    log = tmp_path / "log.yaml"
+    log.write_text(
+        "version: 1\nshots:\n"
+        "  - {name: wide, first_frame: 0, last_frame: 5, lens: {focal_length_mm: 35, f_number: 2.8}}\n"
+        "  - {name: close, first_frame: 6, last_frame: 11, notes: hers}\n"
+    )
+    wide, close = yaml.safe_load((job(clip, f"shot_log={log}") / "shot_log.yaml").read_text())["shots"]
+    assert (wide["name"], wide["last_frame"], wide["lens"]["focal_length_mm"]) == ("wide", 5, 35)
+    assert (close["name"], close["first_frame"], close["lens"]["focal_length_mm"], close["notes"]) == (
+        "close",
+        6,
+        85,
+        "hers",
+    )
+    log.write_text("version: 1\nshots:\n  - {first_frame: 0, last_frame: 12}\n")
+    with pytest.raises(InputError, match="ends at frame 12, but the clip's last frame is 11"):
+        job(clip, f"shot_log={log}", "overwrite=true")
+
+
+def test_nothing_whole_is_left_when_it_breaks_off(job, clip, tmp_path, monkeypatch):
+    real, calls = pipeline.blur, []
+
+    def break_off(*args):
+        calls.append(1)
+        if len(calls) == 7:
+            raise RuntimeError("power cut")
+        return real(*args)
+
+    monkeypatch.setattr(pipeline, "blur", break_off)
+    with pytest.raises(RuntimeError, match="power cut"):
+        job(clip)
+    assert not list((tmp_path / "run").glob("*clip*"))
+
+
+def test_live_frames_are_bounded(job, tmp_path, monkeypatch):
+    clip = write_clip(tmp_path / "long.mp4", size=(WIDTH, HEIGHT), frames=150)
+    alive = {Frame: weakref.WeakSet(), AnalysisFrame: 0}
+    most = {Frame: 0, AnalysisFrame: 0}
+    real_read, real_write = pipeline.read_frames, pipeline.AnalysisWriter.write
+
+    def count_frames(*args, **kwargs):
+        reader = real_read(*args, **kwargs)
+        next_frame = type(reader).__next__
+
+        class Counting(type(reader)):
+            def __next__(self):
+                frame = next_frame(self)
+                alive[Frame].add(frame)
+                most[Frame] = max(most[Frame], len(alive[Frame]))
+                return frame
+
+        reader.__class__ = Counting
+        return reader
+
+    def count_analysis(self, index, *args):
+        if index % 10 == 0:
+            most[AnalysisFrame] = max(most[AnalysisFrame], sum(type(o) is AnalysisFrame for o in gc.get_objects()))
+        return real_write(self, index, *args)
+
+    monkeypatch.setattr(pipeline, "read_frames", count_frames)
+    monkeypatch.setattr(pipeline.AnalysisWriter, "write", count_analysis)
+    job(clip, "stabilise=default", count=150)
+    assert 0 < most[Frame] <= pipeline.MAX_LIVE_FRAMES
+    assert 0 < most[AnalysisFrame] <= 2 * (count_live_frames(StabiliseConfig()) + pipeline.MAX_LIVE_FRAMES)
+
+
+def run_command(*arguments, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", "vdof", *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_command_line_says_one_line_and_exits_2(tmp_path):
+    done = run_command("input=nowhere.mp4", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("vdof: nowhere.mp4 does not exist")
+
+
+def test_multirun_gives_each_job_its_folder(clip, tmp_path):
+    depth = write_depth(tmp_path / "depth.mkv", 12)
+    done = run_command(
+        "--multirun", "lens.f_number=1.2,2.8", f"input={clip}", "depth=files", f"depth.path={depth}",
+        f"depth.scale={SCALE}", "frames=:4", f"cache.dir={tmp_path}/cache", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    clips = sorted(tmp_path.glob("multirun/*/*/*/clip_vdof.mp4"))
+    assert [path.parent.name.split("lens.")[1] for path in clips] == ["f_number=1.2", "f_number=2.8"]
+    assert len(list((tmp_path / "cache").iterdir())) == 1

@@ -13,7 +13,7 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from vdof.errors import InputError, ShapeError
 from vdof.video.colour import RANGE_FULL, RANGE_LIMITED, Colour
-from vdof.video.ycbcr import map_codes_to_rgb, map_rgb_to_codes
+from vdof.video.ycbcr import apply_to_codes, map_codes_to_rgb, map_rgb_to_codes, write_codes
 
 ACCURATE = (
     Interpolation.BICUBIC
@@ -24,9 +24,6 @@ ACCURATE = (
 )
 """The default flags are off by about one code."""
 
-_CHANNELS_OF_GBR = [2, 0, 1]
-"""gbrp keeps G, B, R: where R, G, B lie."""
-
 
 class FrameToTensor:
     """Converts decoded pictures of one stream; keeps swscale's tables between calls."""
@@ -34,12 +31,16 @@ class FrameToTensor:
     def __init__(self, colour: Colour, pixel_format: str, size: tuple[int, int] | None = None) -> None:
         self._size = size
         self._planar = find_planar_format(pixel_format)
-        self._is_rgb = colour.is_rgb
         self._bit_depth = get_bit_depth(self._planar)
         self._range = RANGE_FULL if pixel_format.startswith("yuvj") else RANGE_LIMITED
         self._reformatter = VideoReformatter()
-        gain, offset = map_codes_to_rgb(colour.matrix, self._bit_depth, is_full_range=colour.range == "full")
-        self._gain, self._offset = gain.float(), offset.float()
+        if colour.is_rgb:
+            affine = _map_gbr_to_rgb(self._bit_depth)
+        else:
+            affine = map_codes_to_rgb(colour.matrix, self._bit_depth, is_full_range=colour.range == "full")
+        if self._planar.startswith("gray"):
+            affine = _hold_chroma_at_middle(affine, self._bit_depth)
+        self._affine = affine.astype(np.float32)
 
     def __call__(self, frame: VideoFrame) -> torch.Tensor:
         """A decoded picture to display-encoded RGB (1,3,H,W) float32 in 0..1, scaled to `size` (w, h) if given."""
@@ -50,18 +51,10 @@ class FrameToTensor:
             raise InputError(
                 f"pixel format {frame.format.name} cannot be read ({error.strerror}); convert the clip"
             ) from error
-        codes = torch.from_numpy(_read_planes(planar, self._bit_depth))
-        if self._is_rgb:
-            rgb = codes[_CHANNELS_OF_GBR] / (2**self._bit_depth - 1)
-        elif len(codes) == 1:
-            rgb = (codes * self._gain[0, 0] + self._offset_of_grey()).expand(3, -1, -1)
-        else:
-            rgb = torch.addmm(self._offset, self._gain, codes.view(3, -1)).view(3, height, width)
-        return rgb.clamp(0, 1)[None]
-
-    def _offset_of_grey(self) -> torch.Tensor:
-        """The offset when both chroma codes are at their middle."""
-        return self._offset[0] + self._gain[0, 1:].sum() * 2 ** (self._bit_depth - 1)
+        planes = [_view_plane(planar, index, self._bit_depth) for index in range(len(planar.planes))]
+        rgb = np.empty((1, 3, height, width), np.float32)
+        apply_to_codes(planes[0], planes[1 % len(planes)], planes[2 % len(planes)], self._affine, rgb[0])
+        return torch.from_numpy(rgb)
 
 
 class TensorToFrame:
@@ -70,32 +63,47 @@ class TensorToFrame:
     def __init__(self, colour: Colour, pixel_format: str, *, is_rgb: bool) -> None:
         self._pixel_format = pixel_format
         self._planar = find_planar_format(pixel_format)
-        self._is_rgb = is_rgb
         self._bit_depth = get_bit_depth(self._planar)
         self._tags = colour.tags_for_output(is_rgb=is_rgb)
         self._reformatter = VideoReformatter()
-        gain, offset = map_rgb_to_codes(colour.matrix, self._bit_depth, is_full_range=colour.range == "full")
-        self._gain, self._offset = gain.float(), offset.float()
+        if is_rgb:
+            affine = _map_rgb_to_gbr(self._bit_depth)
+        else:
+            affine = map_rgb_to_codes(colour.matrix, self._bit_depth, is_full_range=colour.range == "full")
+        self._affine = affine.astype(np.float32)
 
     def __call__(self, rgb: torch.Tensor) -> VideoFrame:
         """(1,3,H,W) display-encoded RGB to a picture, clipped to 0..1 and rounded to the nearest code, with tags."""
         if rgb.ndim != 4 or rgb.shape[:2] != (1, 3):
             raise ShapeError(f"rgb must be (1,3,H,W), got {tuple(rgb.shape)}")
         height, width = rgb.shape[2:]
-        display = rgb[0].detach().to("cpu", torch.float32).clamp(0, 1)
-        largest = 2**self._bit_depth - 1
-        if self._is_rgb:
-            codes = display[[1, 2, 0]] * largest
-        else:
-            count = len(VideoFormat(self._planar).components)
-            codes = torch.addmm(self._offset[:count], self._gain[:count], display.reshape(3, -1))
-        codes = codes.view(-1, height, width).round_().clamp_(0, largest)
+        display = rgb[0].detach().to("cpu", torch.float32).contiguous().numpy()
         planar = VideoFrame(width, height, self._planar)
-        for plane, values in enumerate(codes.numpy()):
-            _view_plane(planar, plane, self._bit_depth)[:] = values
+        for index in range(len(planar.planes)):
+            plane = _view_plane(planar, index, self._bit_depth)
+            write_codes(display, self._affine[index], 2**self._bit_depth - 1, plane)
         frame = _reformat(self._reformatter, planar, (width, height), self._pixel_format, RANGE_LIMITED)
         frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc = self._tags
         return frame
+
+
+def _map_rgb_to_gbr(bit_depth: int) -> np.ndarray:
+    """(3,4): the planes of gbrp, which keeps G, B, R, out of RGB in 0..1."""
+    largest = 2**bit_depth - 1
+    return np.array([[0, largest, 0, 0], [0, 0, largest, 0], [largest, 0, 0, 0]], np.float64)
+
+
+def _map_gbr_to_rgb(bit_depth: int) -> np.ndarray:
+    unit = 1 / (2**bit_depth - 1)
+    return np.array([[0, 0, unit, 0], [unit, 0, 0, 0], [0, unit, 0, 0]], np.float64)
+
+
+def _hold_chroma_at_middle(affine: np.ndarray, bit_depth: int) -> np.ndarray:
+    """The same map for pictures that only have a luma plane."""
+    held = np.zeros_like(affine)
+    held[:, 0] = affine[:, 0]
+    held[:, 3] = affine[:, 3] + affine[:, 1:3].sum(1) * 2 ** (bit_depth - 1)
+    return held
 
 
 def find_planar_format(pixel_format: str) -> str:
@@ -132,14 +140,6 @@ def _reformat(
         dst_color_range=color_range,
         interpolation=ACCURATE,
     )
-
-
-def _read_planes(frame: VideoFrame, bit_depth: int) -> np.ndarray:
-    """(planes,H,W) float32 codes."""
-    codes = np.empty((len(frame.planes), frame.height, frame.width), np.float32)
-    for index in range(len(frame.planes)):
-        codes[index] = _view_plane(frame, index, bit_depth)
-    return codes
 
 
 def _view_plane(frame: VideoFrame, index: int, bit_depth: int) -> np.ndarray:

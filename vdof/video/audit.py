@@ -93,12 +93,12 @@ def _count_expected_packets(container: InputContainer, stream: VideoStream) -> i
     """Packets that the container promises; 0 where it makes no promise.
 
     mp4 and mov: the demuxer's index, in which an edit list is already applied (`stream.frames` still counts what the
-    list leaves out). Matroska: the statistics tag, where a muxer wrote one.
+    list leaves out). Matroska: the statistics tag, where a muxer wrote one. AVI counts repeated frames: no promise.
     """
     if "mp4" in container.format.name:
         return len(stream.index_entries)
     stated = stream.metadata.get("NUMBER_OF_FRAMES", "")
-    return int(stated) if stated.isdigit() else stream.frames
+    return int(stated) if stated.isdigit() else 0
 
 
 def _read_stated_end_s(stream: VideoStream) -> float | None:

@@ -132,9 +132,9 @@ def _list_wanted_formats(info: VideoInfo, codec: str) -> list[str]:
         )
     for depth in depths:
         suffix = "" if depth == 8 else f"{depth}le"
-        names += [f"yuv{chroma}p{suffix}" for chroma in _list_chroma(info)]
         if info.pixel_format.startswith("gray"):
-            names.insert(0, f"gray{suffix}")
+            names.append(f"gray{suffix}")
+        names += [f"yuv{chroma}p{suffix}" for chroma in _list_chroma(info)]
     return names
 
 

@@ -130,10 +130,11 @@ class PacketCopier:
         if not self._copies:
             return
         for packet in self._source.demux([self._source.streams[index] for index in self._copies]):
-            if packet.size == 0:
+            if packet.size == 0 or _is_blank(packet):
                 continue
             if packet.dts is None:
-                packet.dts = packet.pts
+                is_cover = packet.stream.disposition & Disposition.attached_pic
+                packet.dts = packet.pts = 0 if is_cover else packet.pts
             if packet.dts is None:
                 self._untimed += 1
             elif self._window is None or fit_packet(packet, self._window):
@@ -181,3 +182,8 @@ class PacketCopier:
 
     def _warn_left(self, stream: Stream, reason: str) -> None:
         log.warning("%s stream %d of the source is left behind: %s", stream.type, stream.index, reason)
+
+
+def _is_blank(packet: av.Packet) -> bool:
+    """Whether this is the pause between two mov_text subtitles, which FFmpeg's muxer writes anew by itself."""
+    return packet.stream.type == "subtitle" and packet.size == 2 and bytes(packet) == b"\0\0"

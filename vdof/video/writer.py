@@ -62,6 +62,7 @@ class Writer:
         self._target: Any = None
         self._start_pts = 0
         self._last_pts: int | None = None
+        self._durations: dict[int, int] = {}
         _require_writable(self.path, info.path, overwrite=overwrite)
 
     def __enter__(self) -> Self:
@@ -86,6 +87,7 @@ class Writer:
         self._last_pts = pts
         picture = self._to_frame(frame.rgb)
         picture.pts, picture.time_base, picture.duration = pts, frame.time_base, frame.duration
+        self._durations[pts] = frame.duration
         self._mux(self._video.encode(picture))
 
     def __exit__(
@@ -171,6 +173,7 @@ class Writer:
             for packet in packets:
                 if packet.dts is not None:
                     self._copier.copy_until(packet.dts * packet.time_base)
+                packet.duration = self._durations.pop(packet.pts, 0)  # not every encoder passes it on
                 self._target.mux(packet)
         except (av.FFmpegError, OSError) as error:
             raise OutputError(

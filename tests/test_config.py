@@ -96,6 +96,7 @@ def test_bad_values_say_what_was_expected(override, message):
         ("inptu=a.mp4", "inptu: no such key; did you mean input?"),
         ("lens.f_number=wide", "lens.f_number: Value 'wide' of type 'str' could not be converted to Float"),
         ("overwrite=perhaps", "overwrite: Value 'perhaps' is not a valid bool (type str)"),
+        ("clip.mp4", "clip.mp4: expected KEY=VALUE, as in input=clip.mp4"),
         ("lens=fisheye", "In 'config': Could not find 'lens/fisheye' Available options in 'lens': anamorphic_50"),
     ],
 )

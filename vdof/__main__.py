@@ -1,5 +1,6 @@
 """The Hydra entry: compose, validate, call a task. No algorithm."""
 
+import contextlib
 import logging
 import os
 import re
@@ -10,7 +11,7 @@ from typing import NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -27,10 +28,14 @@ def run_task(tree: DictConfig) -> None:
     """One composed job."""
     from vdof.pipeline import run
 
+    folder = Path(HydraConfig.get().runtime.output_dir)
     try:
-        run(build(tree), Path(HydraConfig.get().runtime.output_dir))
+        run(build(tree), folder)
     except VdofError as error:
         fail(error)
+    finally:
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # only where it is empty: nothing was written
 
 
 def fail(error: VdofError) -> NoReturn:
@@ -52,6 +57,8 @@ def explain(error: BaseException) -> str:
     key = re.search(r"full_key: (\S+)", text)
     if key and ("not in '" in text or "Could not override" in text) and "could not be converted" not in text:
         return f"{key[1]}: no such key; {suggest_key(key[1])}"
+    if isinstance(error, OverrideParseException):
+        return one_line(f"{error.override}: expected KEY=VALUE, as in input=clip.mp4; quote values with spaces or brackets")
     known = [part for part in chain if isinstance(part, OmegaConfBaseException | HydraException)]
     deepest = next((part for part in reversed(known) if "$VALUE" not in str(part)), error)
     message = re.split(r"\n\s*full_key:", str(deepest))[0]

@@ -1,7 +1,7 @@
 """Make the files of samples/ again: the two-shot film with its true depth and log, and the Big Buck Bunny excerpt.
 
-    python scripts/make_samples.py film  [--out samples] [--width 640] [--rays 16]
-    python scripts/make_samples.py bunny SOURCE [--out samples] [--seconds 4]
+python scripts/make_samples.py film  [--out samples] [--width 640] [--rays 16]
+python scripts/make_samples.py bunny SOURCE [--out samples] [--seconds 4]
 """
 
 import argparse

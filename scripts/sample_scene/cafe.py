@@ -71,10 +71,6 @@ def wall_light(ox, oy, oz, dx, dy, dz):
         panel = 0.7 + 0.3 * ease(0.0, 0.05, abs(abs(u) - 0.95)) + 0.08 * clouds(x * 12, y * 3)
         return 0.035 * panel * (0.4 + warm), 0.085 * panel * (0.4 + warm), 0.075 * panel * (0.4 + warm), t
     if y < 3.02:
-        letter = hash2(math.floor(x / 0.13), 4) > 0.35 and abs(x / 0.13 - math.floor(x / 0.13) - 0.5) < 0.36
-        written = letter and abs(y - 2.84) < 0.075 * (0.7 + 0.5 * hash2(math.floor(x / 0.13), 9)) and abs(x) < 1.5
-        if written:
-            return 1.5, 0.95, 0.42, t
         return 0.03 * (0.5 + warm), 0.06 * (0.5 + warm), 0.055 * (0.5 + warm), t
     r, g, b = bricks(x, y)
     light = 0.10 + 0.75 * math.exp(-(y - 3.02) / 0.35)

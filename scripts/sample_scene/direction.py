@@ -111,18 +111,22 @@ def pose_figure(frame: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def light_figure(frame: int) -> np.ndarray:
     """Lights in the world: rows of position and colour, the last row sky and ground."""
     if frame <= SHOTS[0].last_frame:
-        return np.array([
-            [-1.6, 2.55, 2.6, 1.65, 1.25, 0.88],
-            [1.7, 2.45, -2.2, 2.30, 1.25, 0.50],
-            [-2.4, 1.9, -2.0, 0.35, 0.55, 1.10],
-            [0.085, 0.115, 0.190, 0.060, 0.045, 0.040],
-        ])
-    return np.array([
-        [-1.7, 2.5, -1.9, 1.20, 0.98, 0.80],
-        [1.8, 2.3, 2.0, 2.60, 1.45, 0.60],
-        [-2.6, 2.0, 2.2, 1.60, 0.85, 0.35],
-        [0.070, 0.095, 0.150, 0.075, 0.052, 0.036],
-    ])
+        return np.array(
+            [
+                [-1.6, 2.55, 2.6, 1.65, 1.25, 0.88],
+                [1.7, 2.45, -2.2, 2.30, 1.25, 0.50],
+                [-2.4, 1.9, -2.0, 0.35, 0.55, 1.10],
+                [0.085, 0.115, 0.190, 0.060, 0.045, 0.040],
+            ]
+        )
+    return np.array(
+        [
+            [-1.7, 2.5, -1.9, 1.20, 0.98, 0.80],
+            [1.8, 2.3, 2.0, 2.60, 1.45, 0.60],
+            [-2.6, 2.0, 2.2, 1.60, 0.85, 0.35],
+            [0.070, 0.095, 0.150, 0.075, 0.052, 0.036],
+        ]
+    )
 
 
 def place_scene(frame: int, width: int, height: int, hair: Hair) -> tuple[Camera, View]:

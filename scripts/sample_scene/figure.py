@@ -30,7 +30,7 @@ def turn_to_head(pose, x, y, z):
 def lid_edge(side_x, blink):
     """Height of the upper and lower lid above the eye's centre, at side_x from it."""
     almond = 26.0 * side_x * side_x
-    upper = 0.0078 - almond
+    upper = 0.0070 - almond
     lower = -0.0068 + 0.75 * almond
     return upper + (lower - upper) * blink, lower
 

@@ -90,7 +90,7 @@ class Hair:
         self.points, self.normals, self.phase = points[clear], normals[clear], phase[clear]
         self.tone = (0.55 + 0.9 * rng.random(total))[clear]
         self.depth_shade = np.where(is_loose, 1.0, 0.35 + 0.65 * level / 0.006)[clear]
-        self.radius = np.where(is_loose, 0.00028, 0.00085)[clear]
+        self.radius = np.where(is_loose, 0.00040, 0.00085)[clear]
         self.sway = np.where(is_loose, 1.6, 0.5)[clear]
 
     def move(self, turn: np.ndarray, pivot: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .cafe import WALL_Z
 from .pieces import Leaves, Ribbons
 from .river import BANK_Z, LAMP_STEP
 
@@ -90,34 +91,38 @@ def river_bulbs(seconds: float) -> np.ndarray:
     cars[8:, 0] -= 8.5 * seconds
     roofs = np.stack([rng.uniform(-75, 75, 9), rng.uniform(16, 30, 9), np.full(9, BANK_Z - 47.0)], axis=1)
     boats = np.stack([rng.uniform(-22, 22, 5), rng.uniform(-1.2, 0.8, 5), rng.uniform(-70, -50, 5)], axis=1)
-    return np.concatenate([
-        make_bulbs(PROMENADE_LAMPS, 0.135, 9.0 * WARM + [0, 0.6, 1.0]),
-        make_bulbs(lamps, 0.40, [6.0, 3.4, 1.1]),
-        make_bulbs(cable, 0.17, [3.6, 3.0, 2.2]),
-        make_bulbs(deck, 0.20, [2.4, 3.0, 3.6]),
-        make_bulbs(cars[:8], 0.22, [4.5, 4.2, 3.5]),
-        make_bulbs(cars[8:], 0.20, [4.0, 0.25, 0.12]),
-        make_bulbs(roofs, 0.28, [3.5, 0.2, 0.15]),
-        make_bulbs(boats, 0.10, [3.2, 2.2, 1.0]),
-    ])
+    return np.concatenate(
+        [
+            make_bulbs(PROMENADE_LAMPS, 0.135, 9.0 * WARM + [0, 0.6, 1.0]),
+            make_bulbs(lamps, 0.40, [6.0, 3.4, 1.1]),
+            make_bulbs(cable, 0.17, [3.6, 3.0, 2.2]),
+            make_bulbs(deck, 0.20, [2.4, 3.0, 3.6]),
+            make_bulbs(cars[:8], 0.22, [4.5, 4.2, 3.5]),
+            make_bulbs(cars[8:], 0.20, [4.0, 0.25, 0.12]),
+            make_bulbs(roofs, 0.28, [3.5, 0.2, 0.15]),
+            make_bulbs(boats, 0.10, [3.2, 2.2, 1.0]),
+        ]
+    )
 
 
 def river_boxes() -> np.ndarray:
     """Kerb, bench and planter on the promenade."""
-    return np.array([
-        [-9, 0, -14.05, 9, 0.20, -13.6, 0.075, 0.062, 0.058],
-        [-1.75, 0.40, -10.6, -0.25, 0.46, -10.15, 0.19, 0.095, 0.045],
-        [-1.75, 0.62, -10.62, -0.25, 0.90, -10.56, 0.16, 0.080, 0.040],
-        [-1.62, 0, -10.55, -1.54, 0.40, -10.2, 0.05, 0.05, 0.055],
-        [-0.46, 0, -10.55, -0.38, 0.40, -10.2, 0.05, 0.05, 0.055],
-        [0.98, 0, -4.7, 1.62, 0.56, -4.1, 0.115, 0.085, 0.070],
-    ])
+    return np.array(
+        [
+            [-9, 0, -14.05, 9, 0.20, -13.6, 0.075, 0.062, 0.058],
+            [-1.75, 0.40, -10.6, -0.25, 0.46, -10.15, 0.19, 0.095, 0.045],
+            [-1.75, 0.62, -10.62, -0.25, 0.90, -10.56, 0.16, 0.080, 0.040],
+            [-1.62, 0, -10.55, -1.54, 0.40, -10.2, 0.05, 0.05, 0.055],
+            [-0.46, 0, -10.55, -0.38, 0.40, -10.2, 0.05, 0.05, 0.055],
+            [0.78, 0, -4.7, 1.42, 0.56, -4.1, 0.115, 0.085, 0.070],
+        ]
+    )
 
 
 def river_bush() -> Leaves:
     """The shrub in the planter, lit by the lamp behind it."""
     rng = np.random.default_rng(5)
-    return scatter_leaves(rng, (1.30, 0.98, -4.4), (0.40, 0.44, 0.34), 520, 0.11, [0.11, 0.15, 0.045])
+    return scatter_leaves(rng, (1.10, 0.98, -4.4), (0.40, 0.44, 0.34), 520, 0.11, [0.11, 0.15, 0.045])
 
 
 def grow_twig(seconds: float) -> tuple[Ribbons, Leaves]:
@@ -126,6 +131,7 @@ def grow_twig(seconds: float) -> tuple[Ribbons, Leaves]:
     stem = np.array([[0.70, 1.760, 2.44], [0.57, 1.690, 2.46], [0.475, 1.610, 2.47], [0.425, 1.520, 2.48]])
     side = np.array([[0.57, 1.690, 2.46], [0.47, 1.690, 2.50], [0.38, 1.670, 2.53]])
     sway = 0.010 * np.sin(1.9 * seconds) * np.array([1.0, 0.3, 0.2])
+    stem, side = stem + [0.01, 0.035, 0], side + [0.01, 0.035, 0]
     lines = [stem + sway * np.linspace(0.2, 1, 4)[:, None], side + sway * np.linspace(0.5, 1.2, 3)[:, None]]
     rods = [draw_chain(line, 0.0022, [0.060, 0.038, 0.022]) for line in lines]
     centre, along, across, colour = [], [], [], []
@@ -180,13 +186,17 @@ def cafe_bulbs(seconds: float) -> np.ndarray:
     strings = np.concatenate([hang_line(a, b, 0.28, 15)[1:-1] for a, b in cafe_lines()]) - [0, 0.05, 0]
     tint = np.array([3.9, 2.2, 0.8]) * (0.7 + 0.6 * rng.random((len(strings), 1)))
     lamps = np.array([(x, 2.18, 8.9) for x in np.arange(-5.4, 9.0, 1.07)])
+    front = np.array([(x, 2.74, WALL_Z - 0.06) for x in np.arange(-5.6, 9.0, 0.34)])
     candles = np.array([(1.35, 0.84, 3.6), (-0.75, 0.84, 4.6), (2.9, 0.84, 5.6)])
     flicker = 1.0 + 0.12 * np.sin(seconds * 17.0 + np.arange(3))[:, None]
-    return np.concatenate([
-        make_bulbs(strings, 0.030, tint),
-        make_bulbs(lamps, 0.085, [4.2, 2.7, 1.2]),
-        make_bulbs(candles, 0.022, np.array([3.6, 1.7, 0.45]) * flicker),
-    ])
+    return np.concatenate(
+        [
+            make_bulbs(strings, 0.030, tint),
+            make_bulbs(front, 0.026, [3.6, 2.3, 1.0]),
+            make_bulbs(lamps, 0.085, [4.2, 2.7, 1.2]),
+            make_bulbs(candles, 0.022, np.array([3.6, 1.7, 0.45]) * flicker),
+        ]
+    )
 
 
 def cafe_boxes() -> np.ndarray:

@@ -130,16 +130,19 @@ def colour_clothes(kind, x, y, z):
     """Albedo and gloss of coat, scarf, buttons and the mass of hair (body coordinates)."""
     if kind == COAT:
         weave = math.sin(x * 620 + 2 * y) * math.sin(y * 560 + z * 300)
-        tone = 0.74 + 0.09 * weave + 0.5 * clouds(x * 70 + z * 40, y * 110)
+        tone = 0.74 + 0.05 * weave + 0.5 * clouds(x * 70 + z * 40, y * 110)
         return 0.40 * tone, 0.245 * tone, 0.125 * tone, 0.04
     if kind == SCARF:
         angle = math.atan2(x, z + 0.022) if y > 1.33 else x * 9.0
         stitch = abs(math.sin(angle * 34 + 1.4 * math.sin(y * 330))) * abs(math.sin(y * 260))
         band = 1.0 if (int(math.floor(y * 42 + angle * 0.4)) % 4) else 0.0
         tone = 0.45 + 0.75 * stitch
-        return (0.42 * band + 0.62 * (1 - band)) * tone, (0.045 * band + 0.55 * (1 - band)) * tone, 0.05 * tone + (
-            0.40 * (1 - band) * tone
-        ), 0.03
+        return (
+            (0.42 * band + 0.62 * (1 - band)) * tone,
+            (0.045 * band + 0.55 * (1 - band)) * tone,
+            0.05 * tone + (0.40 * (1 - band) * tone),
+            0.03,
+        )
     if kind == BUTTON:
         return 0.05, 0.035, 0.025, 0.6
     strand = 0.6 + 0.8 * noise2(math.atan2(x, z + 0.02) * 160, y * 9)

@@ -12,7 +12,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from .direction import FPS, FRAMES, SENSOR_WIDTH_MM, SHOTS, measure_distances
 from .sound import RATE, make_sound
 
-DISPARITY_SCALE = 1e-4
+DISPARITY_SCALE = 2e-4
 BT709 = 1
 ACCURATE = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
 ACCURATE |= Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
@@ -38,7 +38,7 @@ def add_film_stream(container, width: int, height: int):
 
 def add_depth_stream(container, width: int, height: int):
     """Lossless 16-bit grey stream."""
-    options = {"level": "3", "coder": "1", "context": "1", "slices": "4", "g": "96"}
+    options = {"level": "3", "coder": "1", "context": "0", "slices": "4", "g": "96"}
     stream = container.add_stream("ffv1", rate=FPS, options=options)
     stream.width, stream.height, stream.pix_fmt = width, height, "gray16le"
     stream.time_base = stream.codec_context.time_base = Fraction(1, FPS)
@@ -95,15 +95,17 @@ def write_log(path: Path, clip: str) -> None:
     for shot in SHOTS:
         subject, background = measure_distances(shot)
         lens = {"focal_length_mm": shot.focal_length_mm, "f_number": shot.f_number, "sensor_width_mm": SENSOR_WIDTH_MM}
-        shots.append({
-            "name": shot.name,
-            "first_frame": shot.first_frame,
-            "last_frame": shot.last_frame,
-            "lens": lens,
-            "subject_distance_m": round(subject, 2),
-            "background_distance_m": round(background, 1),
-            "notes": shot.notes,
-        })
+        shots.append(
+            {
+                "name": shot.name,
+                "first_frame": shot.first_frame,
+                "last_frame": shot.last_frame,
+                "lens": lens,
+                "subject_distance_m": round(subject, 2),
+                "background_distance_m": round(background, 1),
+                "notes": shot.notes,
+            }
+        )
     log = {"version": 1, "clip": clip, "shots": shots}
     path.write_text(yaml.safe_dump(log, sort_keys=False, width=100), encoding="utf-8")
 

@@ -1,6 +1,6 @@
 """Make the files of samples/ again: the two-shot film with its true depth and log, and the Big Buck Bunny excerpt.
 
-python scripts/make_samples.py film  [--out samples] [--width 640] [--rays 16]
+python scripts/make_samples.py film  [--out samples] [--width 640] [--rays 12]
 python scripts/make_samples.py bunny SOURCE [--out samples] [--seconds 4]
 """
 
@@ -42,7 +42,7 @@ def read_arguments() -> argparse.Namespace:
     film = tasks.add_parser("film", help="trace and write the two-shot film")
     film.add_argument("--width", type=int, default=640, help="pixels, a multiple of 32")
     film.add_argument("--threads", type=int, default=2)
-    film.add_argument("--rays", type=int, default=16, help="most rays per pixel: 4 is quick, 16 is smooth")
+    film.add_argument("--rays", type=int, default=12, help="most rays per pixel, 4 to 16")
     bunny = tasks.add_parser("bunny", help="cut the excerpt out of a Big Buck Bunny file")
     bunny.add_argument("source", type=Path)
     bunny.add_argument("--seconds", type=float, default=4.0)

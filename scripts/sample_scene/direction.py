@@ -168,14 +168,18 @@ def place_scene(frame: int, width: int, height: int, hair: Hair) -> tuple[Camera
 
 
 def measure_distances(shot: Shot) -> tuple[float, float]:
-    """Camera to face and face to background along the optical axis at the shot's middle frame, metres."""
+    """Camera to face, and face to the background beside her, metres along the optical axis at the shot's middle frame.
+
+    The background is taken a quarter of the width from the left edge: the cafe's front is seen at an angle.
+    """
     frame = (shot.first_frame + shot.last_frame) // 2
     camera = move_camera(frame, 640, 360)
     body, feet, pose = pose_figure(frame)
     face = (FACE - PIVOT) @ pose[:9].reshape(3, 3) + PIVOT
     subject = camera.basis[2] @ (face @ body + feet - camera.position)
-    at_axis = (shot.background_z - camera.position[2]) / camera.basis[2, 2]
-    return float(subject), float(at_axis - subject)
+    ray = camera.basis[2] - 0.25 * camera.width / camera.focal_px * camera.basis[0]
+    background = (shot.background_z - camera.position[2]) / ray[2]
+    return float(subject), float(background - subject)
 
 
 def locate_face(frame: int, width: int, height: int) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""From a placed scene to pixels: one ray finds the nearest thing, a pixel takes 4 rays or, where they differ, 16."""
+"""From a placed scene to pixels: one ray finds the nearest thing, a pixel takes 4 rays or, where they differ, up to 12."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -221,7 +221,7 @@ def trace_rows(view, most_rays, top, bottom, picture, disparity):
             disparity[j, i] = fill_pixel(view, i, j, most_rays, picture[j, i])
 
 
-def trace_picture(view: View, threads: int = 2, most_rays: int = 16) -> tuple[np.ndarray, np.ndarray]:
+def trace_picture(view: View, threads: int = 2, most_rays: int = 12) -> tuple[np.ndarray, np.ndarray]:
     """Scene-linear picture (H,W,3) and disparity (H,W) in 1/m through the pixels' centres (0 = sky)."""
     width, height = int(view.size[0]), int(view.size[1])
     picture = np.zeros((height, width, 3), np.float32)

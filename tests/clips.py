@@ -1,6 +1,7 @@
 """Little clips made with PyAV, and the facts by which two clips are compared."""
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -79,6 +80,7 @@ def write_clip(path: Path, clip: Clip | None = None, **changes: Any) -> Path:
     options = {"max_interleave_delta": "0"}
     if path.suffix in (".mp4", ".mov", ".m4v"):
         options["video_track_timescale"] = str(clip.time_base.denominator)
+        options["movie_timescale"] = str(math.lcm(1000, clip.time_base.denominator))
         if not clip.cover:  # free keys and a cover exclude each other in FFmpeg's muxer
             options["movflags"] = "use_metadata_tags"
     with av.open(str(path), "w", container_options=options) as container:

@@ -54,7 +54,8 @@ VARIANTS = {
     "10 bits": {"pixel_format": "yuv420p10le", "tags": (9, 1, 9, 16), "matrix": 9},
     "4:2:2": {"pixel_format": "yuv422p"},
     "4:4:4": {"pixel_format": "yuv444p"},
-    "chapters": {"chapters": [(0, 0.25, "one"), (0.25, 0.5, "two")]},
+    "chapters": {"chapters": [(0, 0.201, "one"), (0.201, 0.499, "two")]},
+    "edit list": {"pts": [512 * k - 1536 for k in range(24)], "audio": "aac", "options": {"bf": "2"}},
     "metadata": {"metadata": {"title": "T", "com.example.own": "x", "comment": "ü"}},
     "subtitles": {"subtitles": [(0.0, 0.2, "hello"), (0.3, 0.45, "again")], "audio": "aac"},
     "one frame": {"frames": 1},
@@ -82,6 +83,29 @@ def test_webm_with_vp9(tmp_path):
     source = write_clip(tmp_path / "in.webm", codec="libvpx-vp9", audio="libopus", tags=(1, 1, 1, 1), matrix=1)
     pass_through(source, tmp_path / "out.webm", EncodeConfig(codec="libvpx-vp9", options={"deadline": "realtime"}))
     assert_same(source, tmp_path / "out.webm", but=("last_duration",))
+
+
+def test_transparency_is_named(tmp_path, caplog):
+    source = write_clip(tmp_path / "in.mov", codec="prores_ks", pixel_format="yuva444p10le", frames=2)
+    pass_through(source, tmp_path / "out.mov", EncodeConfig(codec="prores_ks"))
+    assert "the transparency (alpha) of in.mov is left behind" in caplog.text
+    assert read_facts(tmp_path / "out.mov").pixel_format.startswith("yuv444p")
+
+
+@pytest.mark.parametrize(("suffix", "audio"), [("ts", "aac"), ("flv", None), ("mkv", "libopus")])
+def test_other_containers_into_mp4(tmp_path, suffix, audio):
+    source = write_clip(tmp_path / f"in.{suffix}", audio=audio, frames=30, pts=None)
+    pass_through(source, tmp_path / "out.mp4")
+    expected, got = read_facts(source), read_facts(tmp_path / "out.mp4")
+    assert got.pts == expected.pts
+    assert len(got.packets.get("audio", ())) == len(expected.packets.get("audio", ()))
+
+
+def test_stamps_missing_in_the_source(tmp_path, caplog):
+    source = write_clip(tmp_path / "in.h264", rate=Fraction(25))
+    assert pass_through(source, tmp_path / "out.mp4") == 12
+    assert "frames without a time stamp" in caplog.text
+    assert read_facts(tmp_path / "out.mp4").pts == [Fraction(k, 25) for k in range(12)]
 
 
 def test_cover_picture_survives(tmp_path):

@@ -11,7 +11,7 @@ import av
 from vdof.errors import ConfigError, OutputError
 from vdof.video.config import CONTAINERS, EncodeConfig
 from vdof.video.info import VideoInfo
-from vdof.video.pixels import is_rgb_format
+from vdof.video.pixels import has_alpha, is_rgb_format
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +81,8 @@ def plan_output(path: Path, info: VideoInfo, encode: EncodeConfig, size: tuple[i
             f"name the output .{encode.container} or set encode.container={container}"
         )
     _require_container_takes(container, encode.codec)
+    if has_alpha(info.pixel_format):
+        log.warning("the transparency (alpha) of %s is left behind: the output is opaque", info.path.name)
     width, height = size or (info.width, info.height)
     return OutputFormat(
         container=container,

@@ -175,9 +175,8 @@ class PacketCopier:
         self._target.add_attachment(stream.name or f"attachment {stream.index}", mimetype, stream.data)
 
     def _skip_data(self, stream: Stream) -> None:
-        """Chapter and timecode tracks are made anew by the muxer, from the chapters and the timecode tag."""
-        is_made_anew = "timecode" in stream.metadata or bool(self._source.chapters())
-        if not (is_made_anew and self._output.is_iso):
+        """The tracks that hold chapters and timecode are made anew, from the chapters and the timecode tag."""
+        if "timecode" not in stream.metadata and not self._source.chapters():
             self._warn_left(stream, "data tracks are not copied")
 
     def _warn_left(self, stream: Stream, reason: str) -> None:

@@ -120,6 +120,11 @@ def is_rgb_format(pixel_format: str) -> bool:
     return VideoFormat(pixel_format).is_rgb or pixel_format == "pal8"
 
 
+def has_alpha(pixel_format: str) -> bool:
+    """Whether a pixel format has a plane of transparency."""
+    return any(component.is_alpha for component in VideoFormat(pixel_format).components)
+
+
 def get_bit_depth(pixel_format: str) -> int:
     """Bits of the deepest component."""
     return max(component.bits for component in VideoFormat(pixel_format).components)

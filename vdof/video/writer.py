@@ -1,6 +1,7 @@
 """Writes treated frames with everything else of the source, into a temporary file that takes its name when whole."""
 
 import logging
+import math
 import os
 import uuid
 from contextlib import ExitStack, suppress
@@ -116,6 +117,8 @@ class Writer:
             else:
                 self._copier.add_stream(stream)
         self._copier.copy_file_facts()
+        if not self._output.is_iso and (self._info.time_base * 1000).denominator != 1:
+            log.info(".%s keeps milliseconds: times are rounded to them (mp4 and mov do not)", self._output.container)
         try:
             self._target.start_encoding()
         except (av.FFmpegError, ValueError) as error:
@@ -132,6 +135,8 @@ class Writer:
         time_base = self._info.time_base
         if self._output.is_iso and time_base.denominator <= _LARGEST_TIMESCALE:
             options["video_track_timescale"] = str(time_base.denominator)
+            # In this unit edit lists say where a track begins, and chapters when (in FFmpeg's own, milliseconds).
+            options["movie_timescale"] = str(min(math.lcm(1000, time_base.denominator), _LARGEST_TIMESCALE))
         if needs_metadata_tags(source, self._output):
             options["movflags"] = "use_metadata_tags"
         try:
@@ -173,7 +178,8 @@ class Writer:
             for packet in packets:
                 if packet.dts is not None:
                     self._copier.copy_until(packet.dts * packet.time_base)
-                packet.duration = self._durations.pop(packet.pts, 0)  # not every encoder passes it on
+                if packet.pts is not None:
+                    packet.duration = self._durations.pop(packet.pts, 0)  # not every encoder passes it on
                 self._target.mux(packet)
         except (av.FFmpegError, OSError) as error:
             raise OutputError(

@@ -13,6 +13,12 @@ import numpy as np
 
 from vdof.flow import is_consistent_array, to_target, warp_array
 
+_REACH = 2
+"""px: how far a network's edge wavers. Carried values that are found this near are believed."""
+_EDGE = 2.0
+"""tolerances: a step at which a pixel's own disparity counts half."""
+_LEAST_WEIGHT = np.float32(1e-3)
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -31,7 +37,7 @@ class Running:
     total: np.ndarray
     """(h,w) float32: weighted sum of disparities."""
     count: np.ndarray
-    """(h,w) float32 >= 1: sum of the weights."""
+    """(h,w) float32 > 0: sum of the weights."""
 
 
 def link_frames(
@@ -48,25 +54,66 @@ def link_frames(
     return Link(target, trust)
 
 
-def carry(
-    disparity: np.ndarray, neighbour: Running | None, link: Link | None, kappa: float, tolerance: float
-) -> Running:
-    """Return the running sum at a frame from that of its neighbour.
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One frame's own disparity as the filter takes it."""
 
-    disparity: (h,w) float32 of this frame; tolerance: how far carried and own value may differ (one sigma), in units of
-    disparity; kappa: 0..1, share of the neighbour's weight that is kept.
-    """
+    disparity: np.ndarray
+    """(h,w) float32."""
+    lowest: np.ndarray
+    """(h,w) float32: the least disparity nearby."""
+    highest: np.ndarray
+    """(h,w) float32: the greatest disparity nearby."""
+    weight: np.ndarray
+    """(h,w) float32, 0..1: small on edges, where networks blur and waver."""
+    tolerance: float
+    """How far a carried value may lie outside what is nearby, one sigma."""
+
+
+def measure(disparity: np.ndarray, tolerance: float) -> Measured:
+    """Return the frame's disparity (h,w) with its neighbourhood; a step of several tolerances is an edge."""
+    lowest, highest = find_extremes(disparity, _REACH)
+    step = (highest - lowest) * np.float32(1 / (_EDGE * tolerance))
+    weight = 1 / (1 + step * step)
+    return Measured(disparity, lowest, highest, np.maximum(weight, _LEAST_WEIGHT, out=weight), tolerance)
+
+
+def find_extremes(image: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and greatest value within `reach` px, square, of image (h,w)."""
+    lowest, highest = image, image
+    for axis in (0, 1):
+        for _ in range(reach):
+            lowest = _spread(lowest, axis, np.minimum)
+            highest = _spread(highest, axis, np.maximum)
+    return lowest, highest
+
+
+def _spread(image: np.ndarray, axis: int, choose: np.ufunc) -> np.ndarray:
+    result = image.copy()
+    ahead: tuple[slice, ...] = (slice(None),) * axis + (slice(1, None),)
+    behind: tuple[slice, ...] = (slice(None),) * axis + (slice(None, -1),)
+    choose(result[behind], image[ahead], out=result[behind])
+    choose(result[ahead], image[behind], out=result[ahead])
+    return result
+
+
+def carry(own: Measured, neighbour: Running | None, link: Link | None, kappa: float) -> Running:
+    """Return the running sum at a frame from that of its neighbour; kappa: 0..1, share of its weight that is kept."""
+    mine = own.weight * own.disparity
     if neighbour is None or link is None:
-        return Running(disparity, np.ones_like(disparity))
+        return Running(mine, own.weight)
     carried = warp_array(np.dstack([neighbour.total, neighbour.count]), link.target)
     total, count = carried[..., 0], carried[..., 1]
-    difference = total / count - disparity
-    keep = np.exp(difference * difference * np.float32(-0.5 / tolerance**2))
+    value = total / count
+    outside = np.maximum(own.lowest - value, value - own.highest)
+    np.maximum(outside, 0, out=outside)
+    keep = np.exp(outside * outside * np.float32(-0.5 / own.tolerance**2))
     keep *= link.trust
     keep *= np.float32(kappa)
-    return Running(disparity + keep * total, 1 + keep * count)
+    return Running(mine + keep * total, own.weight + keep * count)
 
 
-def join(disparity: np.ndarray, past: Running, future: Running) -> np.ndarray:
+def join(own: Measured, past: Running, future: Running) -> np.ndarray:
     """Return the two-sided mean (h,w); the frame's own disparity is in both sums and counts once."""
-    return (past.total + future.total - disparity) / (past.count + future.count - 1)
+    total = past.total + future.total - own.weight * own.disparity
+    return total / (past.count + future.count - own.weight)

@@ -27,7 +27,7 @@ from vdof.flow import (
 )
 from vdof.shots import AnalysisFrame
 from vdof.stabilise.pairs import AffinePair, fit_pair
-from vdof.stabilise.smooth import Link, Running, carry, join, link_frames
+from vdof.stabilise.smooth import Link, Measured, Running, carry, join, link_frames, measure
 from vdof.stabilise.synchronise import find_trend, synchronise, trend_reach
 
 _PAIR_SIDE = 320
@@ -184,13 +184,12 @@ class _Window:
         for i in reversed(range(ahead)):
             entry = self._entries[i]
             link = entry.to_next if i + 1 < ahead else None
-            running = carry(levelled[i], running, link, self.config.kappa, self._tolerance(entry))
+            running = carry(levelled[i], running, link, self.config.kappa)
             if i < count:
                 future.append(running)
         for i in range(count):
             entry = self._entries[0]
-            tolerance = self._tolerance(entry)
-            self._past = carry(levelled[i], self._past, entry.to_previous, self.config.kappa, tolerance)
+            self._past = carry(levelled[i], self._past, entry.to_previous, self.config.kappa)
             stable = join(levelled[i], self._past, future.pop())
             del self._entries[0]
             self._start += 1
@@ -250,7 +249,7 @@ class _Window:
             is_trusted[thin, thin],
         )
 
-    def _level_frames(self) -> list[np.ndarray]:
+    def _level_frames(self) -> list[Measured]:
         """Return every frame's disparity with the fast part of its scale and shift taken out."""
         start = max(0, self._start - _sync_reach(self.config))
         stop = self._start + len(self._entries)
@@ -259,7 +258,7 @@ class _Window:
         scale = np.exp(log_scale - scale_trend)[self._start - start :]
         shift = ((shift - find_trend(shift, self.config.trend_frames)) / np.exp(scale_trend))[self._start - start :]
         return [
-            entry.disparity * np.float32(s) + np.float32(b)
+            measure(entry.disparity * np.float32(s) + np.float32(b), self._tolerance(entry))
             for entry, s, b in zip(self._entries, scale, shift, strict=True)
         ]
 

@@ -37,6 +37,11 @@ def test_probe_reports_the_clip(tmp_path):
     assert info.duration_s == pytest.approx(0.5)
 
 
+def test_hidden_frames_are_not_counted(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", pts=[512 * k - 1536 for k in range(24)])
+    assert probe(path).frame_count_hint == len(read_all(path)) == 21
+
+
 def test_matroska_has_no_frame_count(tmp_path):
     assert probe(write_clip(tmp_path / "a.mkv")).frame_count_hint is None
 

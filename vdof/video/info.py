@@ -57,7 +57,7 @@ class VideoInfo:
     duration_s: float | None
     """Seconds, or None where the container does not say."""
     frame_count_hint: int | None
-    """Frames as the container counts them; None where it does not (mkv, webm)."""
+    """Frames as the container counts them, what an edit list hides left out; None where it does not (mkv, webm)."""
     has_audio: bool
     codec: str
     """FFmpeg's name of the decoder."""
@@ -129,7 +129,7 @@ def probe(path: Path | str, config: VideoConfig | None = None) -> VideoInfo:
                 is_full_by_nature=frame_format.name.startswith(("yuvj", "gray")),
             ),
             duration_s=_read_duration(container, stream),
-            frame_count_hint=stream.frames or None,
+            frame_count_hint=_count_stated_frames(container, stream),
             has_audio=bool(container.streams.audio),
             codec=stream.codec_context.name,
             hdr10=_read_hdr10(frame),
@@ -174,6 +174,13 @@ def _read_tags(frame: VideoFrame, stream: VideoStream) -> tuple[int, int, int, i
         int(frame.color_primaries) if frame.color_primaries != UNSPECIFIED else int(context.color_primaries),
         int(frame.color_trc) if frame.color_trc != UNSPECIFIED else int(context.color_trc),
     )
+
+
+def _count_stated_frames(container: InputContainer, stream: VideoStream) -> int | None:
+    if "mp4" in container.format.name and len(stream.index_entries):
+        return sum(not entry.is_discard for entry in stream.index_entries)
+    stated = stream.metadata.get("NUMBER_OF_FRAMES", "")
+    return int(stated) if stated.isdigit() else stream.frames or None
 
 
 def _read_duration(container: InputContainer, stream: VideoStream) -> float | None:

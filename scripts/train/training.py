@@ -1,0 +1,121 @@
+"""The state of a training run and its one step."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from train import losses
+from train.batches import Batch, Batches
+from train.teacher import TAPS
+from vdof.depth.network import DepthNet
+
+FINE_TAPS = ("encode2", "decode2")
+"""Taps at half size: the costliest to compare, and not compared once the network runs on its own."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the step size and the losses' weights change over a run."""
+
+    seconds: float
+    """Wall time of the whole run."""
+    rate: float
+    """The largest step size."""
+    forced: float
+    """The share of the run over which the teacher's features are fed in, falling to none."""
+    feature_weight: float
+    """Weight of the feature losses at the start; three tenths of it are left at the end."""
+
+    def rate_at(self, step: int, progress: float) -> float:
+        """Return the step size: a warm-up of 200 steps, then half a cosine."""
+        return self.rate * min(1.0, (step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * progress)) + 1e-6
+
+
+class Training:
+    """The network, its running average, the optimiser, and how far they have come."""
+
+    def __init__(self, scale: dict[str, Tensor]) -> None:
+        """Begin at step 0; `scale` holds the teacher's spread per tap and channel."""
+        self.net = DepthNet().to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.net).eval()
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=1e-3, weight_decay=0.01)
+        self.scale = scale
+        self.step = 0
+        self.seconds = 0.0
+        self.size = sum(parameter.numel() for parameter in self.net.parameters())
+
+    @classmethod
+    def start(cls, stream: Batches) -> Training:
+        """Measure the teacher's spread on a few batches, then begin."""
+        taps: dict[str, list[Tensor]] = {name: [] for name in TAPS}
+        for _ in range(6):
+            for name, value in stream.next()[1].items():
+                taps[name].append(value.float().square().mean(dim=(0, 2, 3)))
+        power = {name: torch.stack(values).mean(0) for name, values in taps.items()}
+        return cls({name: value.sqrt().clamp_min(1e-2)[:, None, None] for name, value in power.items()})
+
+    @classmethod
+    def resume(cls, path: Path) -> Training:
+        """Continue from a checkpoint."""
+        saved = torch.load(path, weights_only=True)
+        training = cls(saved["scale"])
+        training.net.load_state_dict(saved["net"])
+        training.average.load_state_dict(saved["average"])
+        training.optimiser.load_state_dict(saved["optimiser"])
+        training.step, training.seconds = saved["step"], saved["seconds"]
+        return training
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint, whole or not at all."""
+        state = {name: getattr(self, name).state_dict() for name in ("net", "average", "optimiser")}
+        torch.save({**state, "scale": self.scale, "step": self.step, "seconds": self.seconds}, path.with_suffix(".tmp"))
+        os.replace(path.with_suffix(".tmp"), path)
+
+    def advance(self, batch: Batch, schedule: Schedule) -> dict[str, float]:
+        """Take one optimiser step; return the loss's terms."""
+        rgb, features = batch
+        progress = min(1.0, self.seconds / schedule.seconds)
+        forced = max(0.0, 1 - progress / schedule.forced)
+        terms: dict[str, Tensor] = {}
+
+        def at_tap(name: str, feature: Tensor) -> Tensor:
+            if forced == 0 and name in FINE_TAPS:
+                return feature
+            wanted = (features[name] / self.scale[name]).to(feature.dtype)
+            terms[name] = losses.feature_loss(feature, wanted)
+            if forced == 0:
+                return feature
+            return torch.where(torch.rand(len(feature), 1, 1, 1) < forced, wanted, feature)
+
+        self.net.train()
+        with torch.autocast("cpu", torch.bfloat16):
+            disparity = self.net(rgb, at_tap)
+        wanted = features["disparity"].float() / self.scale["disparity"]
+        terms["disparity"] = losses.disparity_loss(disparity.float(), wanted)
+        weight = schedule.feature_weight * (1 - 0.7 * progress)
+        self._descend(terms["disparity"] + weight * sum(terms[name] for name in terms if name != "disparity"), schedule)
+        return {name: float(value.detach()) for name, value in terms.items()}
+
+    def _descend(self, loss: Tensor, schedule: Schedule) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = schedule.rate_at(self.step, min(1.0, self.seconds / schedule.seconds))
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        self.optimiser.step()
+        self.step += 1
+        follow(self.average, self.net, min(0.999, self.step / (self.step + 20)))
+
+
+def follow(average: nn.Module, net: nn.Module, keep: float) -> None:
+    """Move `average` towards `net`: parameters by the share 1 - keep, buffers likewise."""
+    with torch.no_grad():
+        for mine, other in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
+            mine.lerp_(other, 1 - keep) if mine.is_floating_point() else mine.copy_(other)

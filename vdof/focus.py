@@ -12,7 +12,8 @@ from torch import Tensor
 
 from vdof.errors import ConfigError
 from vdof.flow import DisFlow, FlowConfig
-from vdof.subject import Mask, find_subject
+from vdof.subject import Mask, PackedMask, find_subject
+from vdof.upright import UPRIGHT, Lean, measure_lean
 
 _PATCH = 0.02
 """Half side of the patch whose median disparity a followed point takes, as a share of the frame's width."""
@@ -32,6 +33,8 @@ class FocusConfig:
     """[x,y] 0..1 from the top left in the first frame of every shot, followed by flow."""
     smoothing_s: float = 0.4
     """How slowly focus follows, seconds (standard deviation of the smoothing in time)."""
+    upright: bool = True
+    """Take out the lean that relative depth gives a standing subject (metric depth is left as it is)."""
 
     def __post_init__(self) -> None:
         if self.distance_m is not None and self.point is not None:
@@ -58,6 +61,12 @@ class Observation:
     """Share of the frame's height that the subject spans; 0: not known."""
     is_cut_off: bool = False
     """Whether the subject goes on below the frame."""
+    row: float = 0.5
+    """Row at which `focus` was measured, 0..1 of the frame's height."""
+    lean: Lean = UPRIGHT
+    """Lean of the subject in this frame."""
+    figure: PackedMask | None = None
+    """Where the subject is; None: not looked for."""
 
 
 def observe_subject(disparities: Iterable[Tensor]) -> Iterator[Observation]:
@@ -69,7 +78,15 @@ def observe_subject(disparities: Iterable[Tensor]) -> Iterator[Observation]:
         previous = subject.mask
         low, high = np.percentile(values, (2, 98))
         yield Observation(
-            subject.disparity, subject.background, float(low), float(high), subject.height, subject.is_cut_off
+            focus=subject.disparity,
+            background=subject.background,
+            low=float(low),
+            high=float(high),
+            subject_height=subject.height,
+            is_cut_off=subject.is_cut_off,
+            row=subject.row,
+            lean=measure_lean(values, subject),
+            figure=PackedMask.pack(subject.mask) if subject.share else None,
         )
 
 

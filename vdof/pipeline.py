@@ -28,6 +28,7 @@ from vdof.shotlog import ShotEntry, read_shot_log, write_shot_log
 from vdof.shots import AnalysisFrame, ShotsConfig, split_shots
 from vdof.stabilise import stabilise_stream, upsample_guided
 from vdof.stream import QUEUE_FRAMES, StageClock, prefetch
+from vdof.upright import straighten
 from vdof.video import Frame, VideoInfo, Writer, parse_frame_range, probe, read_frames, to_display, to_linear
 
 log = logging.getLogger(__name__)
@@ -190,6 +191,9 @@ def blur(sharp: Tensor, disparity: Tensor, step: FramePlan, info: VideoInfo, con
 
     `disparity` is (1,1,h,w) in the analysis' units.
     """
+    if step.figure is not None:
+        upright = straighten(disparity[0, 0].cpu().numpy(), step.figure.unpack(), step.lean)
+        disparity = torch.from_numpy(upright)[None, None].to(sharp.device)
     fine = upsample_guided(disparity, sharp)
     metric = (step.scale.scale * fine + step.scale.offset).clamp(min=0)
     coc = coc_from_disparity(metric, step.lens, step.focus_distance_m, sharp.shape[-1])

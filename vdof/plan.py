@@ -17,6 +17,8 @@ from vdof.lens import Lens
 from vdof.optics import coc_at_infinity, coc_scale
 from vdof.shotlog import ShotEntry, ShotReport
 from vdof.shots import AnalysisFrame
+from vdof.subject import PackedMask
+from vdof.upright import UPRIGHT, Lean
 from vdof.video import VideoInfo
 
 _NEAREST_FOCUS = 1.5
@@ -33,6 +35,10 @@ class FramePlan:
     lens: Lens
     scale: MetricScale
     focus_distance_m: float
+    lean: Lean
+    """What is taken out of the subject's disparity, in the analysis' units."""
+    figure: PackedMask | None
+    """Where the subject is; None: nothing is taken out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ def plan_shot(
     """One shot: lens, distances, metres, and focus that follows smoothly."""
     lens = entry.apply_lens(config.lens) if entry else config.lens
     seconds = np.array([float(record.pts * info.time_base) for record in records])
-    track = smooth_track(np.array([item.focus for item in observed]), seconds, config.focus.smoothing_s)
+    track, leans = follow(config, observed, seconds, is_metric=kind == "disparity_metric")
     subject, background = float(np.median(track)), float(np.median([item.background for item in observed]))
     if kind == "disparity_metric":
         scale, distances = IDENTITY, measure_distances(subject, background)
@@ -100,10 +106,32 @@ def plan_shot(
         spread = float(np.median([item.high - item.low for item in observed]))
         scale = solve_scale(distances, subject, background, spread, number)
     focus = focus_distances(config, lens, scale, track)
-    steps = [FramePlan(lens, scale, float(distance)) for distance in focus]
+    steps = [
+        FramePlan(lens, scale, float(distance), lean, item.figure)
+        for distance, lean, item in zip(focus, leans, observed, strict=True)
+    ]
     measured = measure(lens, info, scale, subject, background, focus)
     report = report_shot(number, records, entry, lens, distances, kind, measured)
     return steps, report
+
+
+def follow(
+    config: VdofConfig, observed: list[Observation], seconds: Track, *, is_metric: bool
+) -> tuple[Track, list[Lean]]:
+    """Focus disparity and lean of each frame of a shot, smooth in time."""
+
+    def smooth(values: list[float]) -> Track:
+        return smooth_track(np.array(values), seconds, config.focus.smoothing_s)
+
+    focus = smooth([item.focus for item in observed])
+    if is_metric or not config.focus.upright:
+        return focus, [UPRIGHT] * len(observed)
+    slopes = np.maximum(0, smooth([item.lean.slope for item in observed]))
+    references = smooth([item.lean.reference_row for item in observed])
+    leans = [Lean(float(slope), float(row)) for slope, row in zip(slopes, references, strict=True)]
+    rows = smooth([item.row for item in observed])
+    raised = [lean.raise_to_reference(*at) for lean, *at in zip(leans, focus, rows, strict=True)]
+    return np.array(raised), leans
 
 
 def find_framing(observed: list[Observation], info: VideoInfo) -> Framing:

@@ -14,7 +14,7 @@ _FLOOR_LEVELS = np.arange(0.08, 0.6, 0.06)
 """Thresholds on what stands out of its own row: a person on a floor that comes nearer row by row."""
 _AREA = (0.012, 0.6)
 """Smallest and largest share of the frame that can be a subject."""
-_FULL_AREA = 0.12
+_FULL_AREA = 0.25
 """From this share on, larger is not better."""
 _KEEP = 0.8
 """How strongly overlap with the previous frame's subject counts."""
@@ -26,6 +26,24 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
+class PackedMask:
+    """A mask at one bit a pixel: small enough to keep one for every frame of a clip."""
+
+    bits: NDArray[np.uint8]
+    shape: tuple[int, ...]
+
+    @staticmethod
+    def pack(mask: Mask) -> "PackedMask":
+        """The mask (h,w), packed."""
+        return PackedMask(np.packbits(mask), mask.shape)
+
+    def unpack(self) -> Mask:
+        """The mask (h,w) again."""
+        count = int(np.prod(self.shape))
+        return np.unpackbits(self.bits, count=count).reshape(self.shape).astype(bool)
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """What was found in one frame."""
 
@@ -33,6 +51,8 @@ class Subject:
     """Disparity to focus on: the median of the subject's upper part, where its face would be."""
     background: float
     """Disparity of what lies far behind: 10th percentile outside the subject."""
+    row: float
+    """Where that was measured: mean row of the upper part, 0..1 of the frame's height."""
     share: float
     """Part of the frame that the subject covers, 0..1; 0 where none stood out and the middle was taken."""
     mask: Mask
@@ -116,13 +136,14 @@ def _measure(mask: Mask, small: Map) -> Subject:
     part = mask.copy()
     part[y.min() + round(_UPPER_PART * (np.ptp(y) + 1)) :] = False
     core = cv2.erode(part.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    values = small[core if core.any() else part]
-    outside = small[~mask]
-    return Subject(float(np.median(values)), float(np.percentile(outside, 10)), float(mask.mean()), mask)
+    core = core if core.any() else part
+    row = float(np.nonzero(core)[0].mean() + 0.5) / mask.shape[0]
+    background = float(np.percentile(small[~mask], 10))
+    return Subject(float(np.median(small[core])), background, row, float(mask.mean()), mask)
 
 
 def _take_middle(small: Map) -> Subject:
     height, width = small.shape
     mask = np.zeros(small.shape, bool)
     mask[height // 4 : -height // 4, width // 3 : -width // 3] = True
-    return Subject(float(np.percentile(small[mask], 70)), float(np.percentile(small, 10)), 0.0, mask)
+    return Subject(float(np.percentile(small[mask], 70)), float(np.percentile(small, 10)), 0.5, 0.0, mask)

@@ -181,10 +181,21 @@ def test_odd_sizes_are_kept(tmp_path, size, caplog):
     assert f"{size[0]}x{size[1]} is odd" in caplog.text
 
 
-def test_odd_size_in_a_chosen_format(tmp_path):
+@pytest.mark.parametrize(
+    ("encode", "expected"),
+    [(X265, "yuv444p10le"), (EncodeConfig(codec="prores_ks", pixel_format="yuv422p10le"), "yuv422p10le")],
+)
+def test_odd_size_in_a_chosen_format(tmp_path, encode, expected):
+    source = write_clip(tmp_path / "in.mkv", size=(67, 49), codec="ffv1")
+    pass_through(source, tmp_path / "out.mov", encode)
+    got = read_facts(tmp_path / "out.mov")
+    assert (got.size, got.pixel_format) == ((67, 49), expected)
+
+
+def test_odd_size_that_cannot_be_kept(tmp_path):
     info = probe(write_clip(tmp_path / "in.mkv", size=(63, 48), codec="ffv1"))
-    with pytest.raises(ConfigError, match="cannot encode 63x48 in yuv420p.*encode.pixel_format=auto"):
-        Writer(tmp_path / "out.mkv", info, EncodeConfig(pixel_format="yuv420p"))
+    with pytest.raises(ConfigError, match="libx264 takes none of nv12.* at 63x48"):
+        Writer(tmp_path / "out.mkv", info, EncodeConfig(pixel_format="nv12"))
 
 
 def test_size_keeps_the_shape(tmp_path):
@@ -384,7 +395,11 @@ def test_avi_source(tmp_path):
     assert pass_through(source, tmp_path / "out.mkv") == 12
 
 
-def test_hdr10_metadata_survives(tmp_path):
+X264_DEEP = EncodeConfig(pixel_format="yuv420p10le", options={"preset": "ultrafast"})
+
+
+@pytest.mark.parametrize("encode", [X265, X264_DEEP])
+def test_hdr10_metadata_survives(tmp_path, encode):
     light = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400"
     source = write_clip(
         tmp_path / "in.mkv",
@@ -396,7 +411,7 @@ def test_hdr10_metadata_survives(tmp_path):
             options={"x265-params": f"log-level=none:hdr10=1:{light}"},
         ),
     )
-    pass_through(source, tmp_path / "out.mp4", X265)
+    pass_through(source, tmp_path / "out.mp4", encode)
     assert probe(source).hdr10 is not None
     assert probe(tmp_path / "out.mp4").hdr10 == probe(source).hdr10
     assert probe(source).colour.transfer == "pq"

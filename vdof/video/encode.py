@@ -96,30 +96,34 @@ def plan_output(path: Path, info: VideoInfo, encode: EncodeConfig, size: tuple[i
 
 
 def choose_pixel_format(info: VideoInfo, encode: EncodeConfig, size: tuple[int, int]) -> str:
-    """The configured pixel format, or the one nearest to the source's that the encoder takes at this size."""
+    """The configured pixel format, or the one nearest to the source's; with more chroma where an odd size asks for it.
+
+    Raises ConfigError for a format that the encoder does not take.
+    """
     taken = [fmt.name for fmt in _find_encoder(encode.codec).video_formats or ()]
-    if encode.pixel_format != "auto":
-        if taken and encode.pixel_format not in taken:
-            raise ConfigError(
-                f"encode.pixel_format={encode.pixel_format} is not one that {encode.codec} takes; "
-                f"use auto or one of {', '.join(taken)}"
-            )
-        if not _fits_size(encode.pixel_format, encode.codec, size):
-            raise ConfigError(
-                f"{encode.codec} cannot encode {size[0]}x{size[1]} in {encode.pixel_format}, which needs even sizes; "
-                "set encode.pixel_format=auto, which keeps the size and takes a format that fits"
-            )
-        return encode.pixel_format
-    wanted = _list_wanted_formats(info, encode.codec)
+    configured = encode.pixel_format.replace("yuvj", "yuv")  # the range is the source's, and a tag
+    if configured == "auto":
+        wanted = _list_wanted_formats(info, encode.codec)
+    elif configured in taken:
+        wanted = [configured, configured.replace("420", "422"), configured.replace("420", "444")]
+        wanted.append(configured.replace("422", "444"))
+    else:
+        raise ConfigError(
+            f"encode.pixel_format={encode.pixel_format} is not one that {encode.codec} takes; "
+            f"use auto or one of {', '.join(taken)}"
+        )
     fitting = [name for name in wanted if name in taken]
     chosen = next((name for name in fitting if _fits_size(name, encode.codec, size)), None)
     if chosen is None:
-        raise ConfigError(f"{encode.codec} takes none of {', '.join(wanted)}; set encode.pixel_format by hand")
+        raise ConfigError(
+            f"{encode.codec} takes none of {', '.join(wanted)} at {size[0]}x{size[1]}; "
+            "set encode.pixel_format, or another encode preset"
+        )
     if chosen != fitting[0]:
+        sides, shape = f"{size[0]}x{size[1]}", fitting[0]
         log.warning(
-            "%dx%d is odd and %s cannot encode it as %s: writing %s to keep the size",
-            *size, encode.codec, fitting[0], chosen,
-        )  # fmt: skip
+            "%s is odd and %s cannot encode it as %s: writing %s to keep the size", sides, encode.codec, shape, chosen
+        )
     return chosen
 
 

@@ -30,7 +30,7 @@ class Audit:
         self._shown_packets = 0
         self._frames = 0
         self._interlaced_frames = 0
-        self._damaged = 0
+        self._damaged: list[int] = []
         self._end_s = 0.0
         self._broken_off: str | None = None
 
@@ -46,7 +46,8 @@ class Audit:
         """One frame came out, shown until `end_s` seconds."""
         self._frames += 1
         self._interlaced_frames += frame.interlaced_frame
-        self._damaged += frame.is_corrupt
+        if frame.is_corrupt:
+            self._damaged.append(self._frames - 1)
         self._end_s = max(self._end_s, end_s)
 
     def note_break(self, reason: str) -> None:
@@ -55,7 +56,7 @@ class Audit:
 
     def check_damage(self) -> None:
         """For a run that stops before the clip's end: only what was read can be judged."""
-        self._report([f"{self._damaged} of {self._frames} decoded frames are damaged"] if self._damaged else [])
+        self._report(self._describe_damage())
 
     def close(self) -> None:
         """At the end of the clip. Raises LostFramesError, or logs a warning where loss is accepted."""
@@ -70,11 +71,15 @@ class Audit:
         lost = self._shown_packets - self._frames
         if lost > 0 and not self._is_field_coded():
             losses.append(f"{lost} of {self._shown_packets} frames were not decoded")
-        if self._damaged:
-            losses.append(f"{self._damaged} of {self._frames} decoded frames are damaged")
+        losses += self._describe_damage()
         if self._expected_end_s and self._end_s < self._expected_end_s - _END_TOLERANCE_S:
             losses.append(f"the video ends at {self._end_s:.2f} s where the file says {self._expected_end_s:.2f} s")
         return losses
+
+    def _describe_damage(self) -> list[str]:
+        if not self._damaged:
+            return []
+        return [f"{len(self._damaged)} of {self._frames} frames are damaged, the first is frame {self._damaged[0]}"]
 
     def _is_field_coded(self) -> bool:
         """Interlaced streams may hold one packet per field, two per frame."""

@@ -79,9 +79,7 @@ def test_an_impulse_has_the_exact_shape(lens, coc):
 @every_lens
 def test_light_scales_linearly(lens):
     rgb, coc = edge_scene()
-    config = BokehConfig(reveal=False)
-    doubled, once = render_coc(2 * rgb, coc, lens, config), render_coc(rgb, coc, lens, config)
-    assert (doubled - 2 * once).abs().max() < 1e-5
+    assert (render_coc(4 * rgb, coc, lens) - 4 * render_coc(rgb, coc, lens)).abs().max() < 1e-4
 
 
 def test_a_batch_is_a_loop():

@@ -1,4 +1,8 @@
-"""What a backend splats: the picture's own pixels and what they hide, as layers of sources."""
+"""What a backend splats: the picture's own pixels, what they hide, and the mixed pixels on depth edges taken apart.
+
+Three layers: OWN holds every pixel; BEHIND what a blurred or transparent edge reveals; RIM the share of a nearer surface
+in a pixel that the depth map gives to the farther one (a hair's border, the rim of a lamp).
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,43 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
+OWN, BEHIND, RIM = 0, 1, 2
+GROUP_SHIFT = (0, 1, 0)
+"""Groups by which a layer sorts behind its own radius."""
+
 BIN = 4
 """Pixels per cell of the coarse picture from which the background is filled."""
 TILE = 8
 """Pixels per tile in which an edge's reach is kept."""
 EDGE = 1.5
-"""Radii that differ by more than this, px, within 3x3 pixels are a depth edge."""
+"""Radii that differ by more than this, px, within 3x3 pixels are a depth edge that reveals something."""
 EDGE_TRUST = 0.05
 """Weight of a pixel on a depth edge as a sample of the background: it may be mixed from both sides."""
 MAX_LEVELS = 24
 LEVEL_STEP = 1.5
 SMALL_RADIUS = 1.25
 """Below this radius, px, a source is a sharp pixel mixed with a disc of this radius so that its variance is right."""
+
+MIXED_EDGE = 0.5
+"""Radii that differ by more than this within 3x3 pixels make a pixel that may be mixed from two surfaces."""
+WINDOW = 3
+"""Pixels on every side from which the colours of the two surfaces are taken."""
+SPREAD = 6.0
+"""Their weight falls as exp(-distance^2 / SPREAD)."""
+MIXED_TRUST = 0.2
+"""Weight of a pixel that may itself be mixed."""
+PRIOR_VARIANCE = 0.5
+"""Variance of coverage about what the depth map says (1 on the near side, 0 on the far side)."""
+NOISE = 0.003
+"""Colour variance taken for granted, relative to the squared colours."""
+RAMP = 0.25
+"""A pixel whose radius is off its side by more than this share of the step lies on a soft depth edge: it takes its side's."""
+EXCESS = 4.0
+"""A near pixel brighter than both surfaces by this factor shows a light from behind..."""
+EXCESS_COVERAGE = 0.6
+"""... and is taken to cover it by this much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +59,18 @@ class Layers:
     """(L,H,W) signed coc radius, px."""
     weight: Any
     """(L,H,W) opacity 0..1; 0 is no source."""
-    group_shift: tuple[int, ...]
-    """(L,) groups by which a layer sorts behind its own radius."""
     margin: int
     """Extension beyond the picture, px."""
+
+    @property
+    def group_shift(self) -> tuple[int, ...]:
+        """(L,) groups by which each layer sorts behind its own radius."""
+        return GROUP_SHIFT[: len(self.radius)]
+
+
+def measure_level(picture: Tensor) -> float:
+    """Brightness of a frame (H,W,3) against which a light is bright: the squared mean root of its brightest channel."""
+    return max(float(picture.amax(2).clamp(min=0).sqrt().mean()) ** 2, 1e-12)
 
 
 def level_count(nearest: float, farthest: float) -> int:

@@ -12,7 +12,7 @@ from vdof.bokeh.aperture import span_table
 from vdof.bokeh.config import BokehConfig
 from vdof.bokeh.ladder import group_borders
 from vdof.bokeh.layers import Layers
-from vdof.bokeh.numba_layers import add_background
+from vdof.bokeh.numba_layers import split_layers
 from vdof.bokeh.numba_splat import splat
 from vdof.lens import Lens
 
@@ -26,8 +26,8 @@ def render_frame(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -
     colour = np.pad(rgb.permute(1, 2, 0).numpy(), ((margin, margin), (margin, margin), (0, 0)), mode="edge")
     signed = np.pad(signed, margin, mode="edge")
     if config.reveal:
-        layers = add_background(colour, signed, margin)
+        layers = split_layers(colour, signed, margin)
     else:
-        layers = Layers(colour[None], signed[None], np.ones_like(signed)[None], (0,), margin)
+        layers = Layers(colour[None], signed[None], np.ones_like(signed)[None], margin)
     out = splat(layers, span_table(lens, largest), group_borders(lowest, highest))
     return torch.from_numpy(out).permute(2, 0, 1).contiguous()

@@ -11,41 +11,74 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from vdof.bokeh.layers import BIN, EDGE, EDGE_TRUST, TILE, Layers, level_count, pyramid_sizes
+from vdof.bokeh.layers import (
+    BEHIND,
+    BIN,
+    EDGE,
+    EDGE_TRUST,
+    MIXED_EDGE,
+    OWN,
+    TILE,
+    Layers,
+    level_count,
+    measure_level,
+    pyramid_sizes,
+)
 from vdof.bokeh.numba_splat import compiled
+from vdof.bokeh.numba_unmix import unmix_edges
 from vdof.bokeh.threads import run_rows
 
 f4 = np.float32
 
 
-def add_background(colour: NDArray[np.float32], radius: NDArray[np.float32], margin: int) -> Layers:
-    """Picture (H,W,3) and radius (H,W) -> the picture's own layer and, where edges blur, the one behind it."""
-    height, width = radius.shape
-    is_edge = np.empty((height, width), np.bool_)
+def split_layers(picture: NDArray[np.float32], signed: NDArray[np.float32], margin: int) -> Layers:
+    """Picture (H,W,3) and radius (H,W) -> the picture's own layer and, where there are edges, what lies behind and between."""
+    height, width = signed.shape
+    spread = np.empty((height, width), f4)
     reach = np.zeros((-(-height // TILE), -(-width // TILE)), f4)
-    run_rows(_find_edges, 0, reach.shape[0], radius, is_edge, reach, step=4)
-    own = np.ones((height, width), f4)
-    if not reach.any():
-        return Layers(colour[None], radius[None], own[None], (0,), margin)
+    run_rows(_find_edges, 0, reach.shape[0], signed, spread, reach, step=4)
+    if not spread.max() > MIXED_EDGE:
+        return Layers(picture[None], signed[None], np.ones((1, height, width), f4), margin)
+    level = measure_level(torch.from_numpy(picture))
+    colour, radius = np.zeros((3, height, width, 3), f4), np.zeros((3, height, width), f4)
+    colour[OWN], radius[OWN] = picture, signed
+    weight = np.zeros((3, height, width), f4)
+    weight[OWN] = 1
+    unmix_edges(colour, radius, weight, spread, level)
+    if reach.any():
+        _add_background(colour, radius, weight, spread, reach, level)
+    np.abs(weight[BEHIND], out=weight[BEHIND])
+    return Layers(colour, radius, weight, margin)
+
+
+def _add_background(
+    colour: NDArray[np.float32],
+    radius: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    spread: NDArray[np.float32],
+    reach: NDArray[np.float32],
+    level: float,
+) -> None:
+    """Fill layer BEHIND near edges from what lies farther in layer OWN; what unmixing put there stays."""
+    height, width = radius.shape[1:]
     is_near_edge = np.zeros(reach.shape, np.bool_)
     _spread_reach(reach, is_near_edge)
-    nearest, farthest = float(radius.min()), float(radius.max()) + 1e-3
+    nearest, farthest = float(radius[OWN].min()), float(radius[OWN].max()) + 1e-3
     levels = level_count(nearest, farthest)
-    per_radius = f4(levels / (farthest - nearest))
+    bounds = (f4(nearest), f4(farthest), f4(levels / (farthest - nearest)))
     sizes = np.array(pyramid_sizes(height, width), np.int64)
     stack = np.zeros((levels, *sizes[0], 5), f4)
-    run_rows(_bin_pixels, 0, int(sizes[0, 0]), colour, radius, is_edge, f4(nearest), per_radius, stack)
+    knee = f4(5 * level)
+    run_rows(_bin_pixels, 0, int(sizes[0, 0]), colour[OWN], radius[OWN], spread, bounds[0], bounds[2], knee, stack)
     run_rows(_fill_level, 0, levels, stack, sizes, step=1)
-    behind = [np.stack([colour, np.zeros_like(colour)]), np.stack([radius, np.zeros_like(radius)]), np.stack([own, 0 * own])]
-    bounds = (f4(nearest), f4(farthest), per_radius)
-    run_rows(_pick_behind, 0, height, radius, stack, *bounds, is_near_edge, behind[0][1], behind[1][1], behind[2][1])
-    return Layers(behind[0], behind[1], behind[2], (0, 1), margin)
+    run_rows(_pick_behind, 0, height, colour, radius, weight, stack, *bounds, is_near_edge)
 
 
 @compiled
-def _find_edges(t0, t1, radius, is_edge, reach):
+def _find_edges(t0, t1, radius, spread, reach):
     height, width = radius.shape
     for y in range(t0 * TILE, min(t1 * TILE, height)):
         for x in range(width):
@@ -54,8 +87,8 @@ def _find_edges(t0, t1, radius, is_edge, reach):
                 for i in range(max(0, x - 1), min(width, x + 2)):
                     low = min(low, radius[j, i])
                     high = max(high, radius[j, i])
-            is_edge[y, x] = high - low > f4(EDGE)
-            if is_edge[y, x]:
+            spread[y, x] = high - low
+            if spread[y, x] > f4(EDGE):
                 far = max(abs(low), abs(high)) + f4(2)
                 reach[y // TILE, x // TILE] = max(reach[y // TILE, x // TILE], far)
 
@@ -71,17 +104,17 @@ def _spread_reach(reach, is_near_edge):
 
 
 @compiled
-def _bin_pixels(y0, y1, colour, radius, is_edge, nearest, per_radius, stack):
+def _bin_pixels(y0, y1, colour, radius, spread, nearest, per_radius, knee, stack):
     """Sums over BIN x BIN pixels of (colour, radius, 1) by level, then from far to near. Bright pixels count less."""
     levels = stack.shape[0]
     height, width = radius.shape
     for row in range(y0, y1):
         for y in range(row * BIN, min(row * BIN + BIN, height)):
             for x in range(width):
-                k = min(int((radius[y, x] - nearest) * per_radius), levels - 1)
+                k = max(min(int((radius[y, x] - nearest) * per_radius), levels - 1), 0)
                 p = colour[y, x]
-                w = f4(1 / (BIN * BIN)) / (f4(1) + max(p[0], p[1], p[2]))
-                if is_edge[y, x]:
+                w = f4(1 / (BIN * BIN)) / (knee + max(p[0], p[1], p[2])) * knee
+                if spread[y, x] > f4(EDGE):
                     w *= f4(EDGE_TRUST)
                 cell = stack[k, row, x // BIN]
                 cell[0] += w * p[0]
@@ -155,25 +188,30 @@ def _mix(cells, j0, j1, v, i0, i1, u, c):
 
 
 @compiled
-def _pick_behind(y0, y1, radius, stack, nearest, farthest, per_radius, is_near_edge, colour2, radius2, weight2):
+def _pick_behind(y0, y1, colour, radius, weight, stack, nearest, farthest, per_radius, is_near_edge):
     """Colour and radius from the level `ceil(r + 1)` and farther; never toward a nearer one, which holds the pixel itself."""
     levels = stack.shape[0]
+    found = np.empty(4, np.float32)
     for y in range(y0, y1):
         j0, j1, v = _interpolate(y, f4(1 / BIN), stack.shape[1])
-        for x in range(radius.shape[1]):
-            if not is_near_edge[y // TILE, x // TILE]:
+        for x in range(radius.shape[2]):
+            if not is_near_edge[y // TILE, x // TILE] or weight[BEHIND, y, x] > f4(0):
                 continue
-            level = (radius[y, x] + f4(1) - nearest) * per_radius
-            k = min(int(level) + 1, levels - 1)
+            own = radius[OWN, y, x]
+            level = (own + f4(1) - nearest) * per_radius
+            k = max(min(int(level) + 1, levels - 1), 0)
             next_k = min(k + 1, levels - 1)
             t = min(max(level - f4(k - 1), f4(0)), f4(1))
             i0, i1, u = _interpolate(x, f4(1 / BIN), stack.shape[2])
-            found = radius[y, x]
             for c in range(4):
-                value = (f4(1) - t) * _mix(stack[k], j0, j1, v, i0, i1, u, c) + t * _mix(stack[next_k], j0, j1, v, i0, i1, u, c)
-                if c < 3:
-                    colour2[y, x, c] = value
-                else:
-                    found = min(max(value, nearest), farthest)
-            radius2[y, x] = found
-            weight2[y, x] = min(max((found - radius[y, x] - f4(0.75)) * f4(2), f4(0)), f4(1))
+                here, next_one = _mix(stack[k], j0, j1, v, i0, i1, u, c), _mix(stack[next_k], j0, j1, v, i0, i1, u, c)
+                found[c] = here + t * (next_one - here)
+            behind = min(max(found[3], nearest), farthest)
+            if weight[BEHIND, y, x] < f4(0):
+                radius[BEHIND, y, x] = max(radius[BEHIND, y, x], behind)
+                continue
+            radius[BEHIND, y, x] = behind
+            weight[BEHIND, y, x] = min(max((behind - own - f4(0.75)) * f4(2), f4(0)), f4(1))
+            colour[BEHIND, y, x, 0] = found[0]
+            colour[BEHIND, y, x, 1] = found[1]
+            colour[BEHIND, y, x, 2] = found[2]

@@ -12,7 +12,7 @@ from vdof.bokeh.aperture import span_table
 from vdof.bokeh.config import BokehConfig
 from vdof.bokeh.ladder import group_borders
 from vdof.bokeh.layers import Layers
-from vdof.bokeh.torch_layers import add_background
+from vdof.bokeh.torch_layers import split_layers
 from vdof.bokeh.torch_splat import splat
 from vdof.lens import Lens
 
@@ -25,8 +25,8 @@ def render_frame(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -
     padded = F.pad(torch.cat([rgb, radius[None]])[None], (margin,) * 4, mode="replicate")[0]
     colour, signed = padded[:3].permute(1, 2, 0), padded[3]
     if config.reveal:
-        layers = add_background(colour, signed, margin)
+        layers = split_layers(colour, signed, margin)
     else:
-        layers = Layers(colour[None], signed[None], torch.ones_like(signed)[None], (0,), margin)
+        layers = Layers(colour[None], signed[None], torch.ones_like(signed)[None], margin)
     borders = torch.from_numpy(group_borders(lowest, highest)).to(rgb.device)
     return splat(layers, span_table(lens, largest), borders).permute(2, 0, 1).contiguous()

@@ -6,55 +6,79 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vdof.bokeh.layers import BIN, EDGE, EDGE_TRUST, TILE, Layers, level_count, pyramid_sizes
+from vdof.bokeh.layers import (
+    BEHIND,
+    BIN,
+    EDGE,
+    EDGE_TRUST,
+    MIXED_EDGE,
+    OWN,
+    TILE,
+    Layers,
+    level_count,
+    measure_level,
+    pyramid_sizes,
+)
+from vdof.bokeh.torch_unmix import unmix_edges
 
 
-def add_background(colour: Tensor, radius: Tensor, margin: int) -> Layers:
-    """Picture (H,W,3) and radius (H,W) -> the picture's own layer and, where edges blur, the one behind it."""
-    is_edge, is_near_edge = find_edges(radius)
-    own = torch.ones_like(radius)
-    if not bool(is_near_edge.any()):
-        return Layers(colour[None], radius[None], own[None], (0,), margin)
-    nearest, farthest = float(radius.min()), float(radius.max()) + 1e-3
+def split_layers(picture: Tensor, signed: Tensor, margin: int) -> Layers:
+    """Picture (H,W,3) and radius (H,W) -> the picture's own layer and, where there are edges, what lies behind and between."""
+    spread, is_near_edge = find_edges(signed)
+    if not bool((spread > MIXED_EDGE).any()):
+        return Layers(picture[None], signed[None], torch.ones_like(signed)[None], margin)
+    level = measure_level(picture)
+    nothing = torch.zeros_like(signed)
+    colour = torch.stack([picture, torch.zeros_like(picture), torch.zeros_like(picture)])
+    radius, weight = torch.stack([signed, nothing, nothing]), torch.stack([nothing + 1, nothing, nothing])
+    unmix_edges(colour, radius, weight, spread, level)
+    if bool(is_near_edge.any()):
+        add_background(colour, radius, weight, spread, is_near_edge, level)
+    weight[BEHIND].abs_()
+    return Layers(colour, radius, weight, margin)
+
+
+def add_background(
+    colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, is_near_edge: Tensor, level: float
+) -> None:
+    """Fill layer BEHIND near edges from what lies farther in layer OWN; what unmixing put there stays."""
+    own = radius[OWN]
+    nearest, farthest = float(own.min()), float(own.max()) + 1e-3
     levels = level_count(nearest, farthest)
     per_radius = levels / (farthest - nearest)
-    stack = bin_pixels(colour, radius, is_edge, nearest, per_radius, levels)
-    filled = fill_levels(stack, pyramid_sizes(*radius.shape))
-    found = pick_behind(radius, filled, nearest, per_radius)
-    radius2 = torch.where(is_near_edge, found[3].clamp(nearest, farthest), radius)
-    weight2 = ((radius2 - radius - 0.75) * 2).clamp(0, 1)
-    return Layers(
-        torch.stack([colour, found[:3].permute(1, 2, 0)]),
-        torch.stack([radius, radius2]),
-        torch.stack([own, weight2]),
-        (0, 1),
-        margin,
-    )
+    stack = bin_pixels(colour[OWN], own, spread > EDGE, nearest, per_radius, levels, 5 * level)
+    found = pick_behind(own, fill_levels(stack, pyramid_sizes(*own.shape)), nearest, per_radius)
+    behind = found[3].clamp(nearest, farthest)
+    is_light = is_near_edge & (weight[BEHIND] < 0)
+    is_empty = is_near_edge & (weight[BEHIND] == 0)
+    radius[BEHIND] = torch.where(is_light, torch.maximum(radius[BEHIND], behind), radius[BEHIND])
+    radius[BEHIND] = torch.where(is_empty, behind, radius[BEHIND])
+    weight[BEHIND] = torch.where(is_empty, ((behind - own - 0.75) * 2).clamp(0, 1), weight[BEHIND])
+    colour[BEHIND] = torch.where(is_empty[..., None], found[:3].permute(1, 2, 0), colour[BEHIND])
 
 
 def find_edges(radius: Tensor) -> tuple[Tensor, Tensor]:
-    """Masks (H,W): on a depth edge; in a tile that the blur of some edge reaches."""
+    """(H,W) range of radii within 3x3 pixels, and the mask of tiles that the blur of some edge reaches."""
     height, width = radius.shape
     high = F.max_pool2d(radius[None], 3, 1, 1)[0]
     low = -F.max_pool2d(-radius[None], 3, 1, 1)[0]
-    is_edge = high - low > EDGE
-    far = torch.where(is_edge, torch.maximum(low.abs(), high.abs()) + 2, 0)
+    far = torch.where(high - low > EDGE, torch.maximum(low.abs(), high.abs()) + 2, 0)
     tiles = -(-F.max_pool2d(F.pad(far, (0, -width % TILE, 0, -height % TILE))[None], TILE) // TILE)
     is_near = torch.zeros_like(tiles)
     for n in tiles.unique().int().tolist():
         if n > 0:
             is_near = torch.maximum(is_near, F.max_pool2d((tiles == n).float(), 2 * n + 1, 1, n))
-    spread = is_near[0].repeat_interleave(TILE, 0).repeat_interleave(TILE, 1)[:height, :width]
-    return is_edge, spread > 0
+    near_edge = is_near[0].repeat_interleave(TILE, 0).repeat_interleave(TILE, 1)[:height, :width]
+    return high - low, near_edge > 0
 
 
 def bin_pixels(
-    colour: Tensor, radius: Tensor, is_edge: Tensor, nearest: float, per_radius: float, levels: int
+    colour: Tensor, radius: Tensor, is_edge: Tensor, nearest: float, per_radius: float, levels: int, knee: float
 ) -> Tensor:
     """Mean over BIN x BIN pixels of w (r, g, b, radius, 1) by level, summed from far to near: (levels,5,h,w)."""
     height, width = radius.shape
     rows, columns = pyramid_sizes(height, width)[0]
-    weight = torch.where(is_edge, EDGE_TRUST, 1.0) / (BIN * BIN * (1 + colour.amax(2)))
+    weight = torch.where(is_edge, EDGE_TRUST, 1.0) * knee / (BIN * BIN * (knee + colour.amax(2)))
     level = ((radius - nearest) * per_radius).long().clamp(0, levels - 1)
     y = torch.arange(height, device=radius.device)[:, None] // BIN
     x = torch.arange(width, device=radius.device)[None, :] // BIN
@@ -83,7 +107,7 @@ def pick_behind(radius: Tensor, filled: Tensor, nearest: float, per_radius: floa
     height, width = radius.shape
     levels, _, rows, columns = filled.shape
     level = (radius + 1 - nearest) * per_radius
-    k = (level.long() + 1).clamp(max=levels - 1)
+    k = (level.long() + 1).clamp(0, levels - 1)
     share = (level - (k - 1)).clamp(0, 1)
     j0, j1, v = _cells(height, rows, radius)
     i0, i1, u = _cells(width, columns, radius)

@@ -1,0 +1,157 @@
+"""Mixed pixels on depth edges taken apart, compiled for the CPU; `vdof.bokeh.torch_unmix` says the same in torch.
+
+A pixel on a depth edge shows `I = a F + (1 - a) B`: near colour F over far colour B with coverage a. F and B are weighted
+means of the two sides in a window; a is the most probable coverage given I and what the depth map says. The near share
+becomes a transparent source at the near radius, the far share an opaque one at the far radius, so a strand keeps its
+colour and drags no background along, and light keeps its energy. A soft depth edge is snapped to its two sides.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vdof.bokeh.layers import (
+    BEHIND,
+    EXCESS,
+    EXCESS_COVERAGE,
+    MIXED_EDGE,
+    MIXED_TRUST,
+    NOISE,
+    OWN,
+    PRIOR_VARIANCE,
+    RAMP,
+    RIM,
+    SPREAD,
+    WINDOW,
+)
+from vdof.bokeh.numba_splat import compiled
+from vdof.bokeh.threads import run_rows
+
+f4 = np.float32
+FALL = np.array([math.exp(-k / SPREAD) for k in range(2 * WINDOW * WINDOW + 1)], f4)
+
+
+def unmix_edges(
+    colour: NDArray[np.float32],
+    radius: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    spread: NDArray[np.float32],
+    level: float,
+) -> None:
+    """Take the mixed pixels of layer OWN apart in place; fills RIM and the known part of BEHIND (weight -1: a light).
+
+    colour (3,H,W,3), radius (3,H,W), weight (3,H,W); spread (H,W) 3x3 range of radii, px; level: brightness of the frame.
+    """
+    picture, original = colour[OWN].copy(), radius[OWN].copy()
+    run_rows(_unmix_rows, 0, original.shape[0], picture, original, spread, f4(1.5 * level), FALL, colour, radius, weight)
+
+
+@compiled
+def _unmix_rows(y0, y1, picture, original, spread, knee, fall, colour, radius, weight):
+    sides = np.empty((2, 6), np.float32)
+    for y in range(y0, y1):
+        for x in range(original.shape[1]):
+            if spread[y, x] <= f4(MIXED_EDGE):
+                continue
+            middle = _middle_radius(original, y, x)
+            _sum_sides(picture, original, spread, y, x, middle, knee, fall, sides)
+            if sides[0, 3] > f4(0) and sides[1, 3] > f4(0):
+                _split_pixel(picture[y, x], original[y, x] < middle, sides, colour, radius, weight, y, x)
+
+
+@compiled
+def _middle_radius(radius, y, x):
+    """Half way between the nearest and the farthest radius within 5x5 pixels."""
+    low = high = radius[y, x]
+    for j in range(max(0, y - 2), min(radius.shape[0], y + 3)):
+        for i in range(max(0, x - 2), min(radius.shape[1], x + 3)):
+            low = min(low, radius[j, i])
+            high = max(high, radius[j, i])
+    return f4(0.5) * (low + high)
+
+
+@compiled
+def _sum_sides(picture, radius, spread, y, x, middle, knee, fall, sides):
+    """Weighted means of colour, squared colour and radius of the near and the far side; channel 3 is the weight."""
+    sides[:] = f4(0)
+    for j in range(max(0, y - WINDOW), min(radius.shape[0], y + WINDOW + 1)):
+        for i in range(max(0, x - WINDOW), min(radius.shape[1], x + WINDOW + 1)):
+            p = picture[j, i]
+            w = fall[(j - y) ** 2 + (i - x) ** 2] / (knee + max(p[0], p[1], p[2]))
+            if spread[j, i] > f4(MIXED_EDGE):
+                w *= f4(MIXED_TRUST)
+            side = sides[0 if radius[j, i] < middle else 1]
+            side[0] += w * p[0]
+            side[1] += w * p[1]
+            side[2] += w * p[2]
+            side[3] += w
+            side[4] += w * radius[j, i]
+            side[5] += w * (p[0] * p[0] + p[1] * p[1] + p[2] * p[2])
+    for s in range(2):
+        if sides[s, 3] > f4(0):
+            for c in (0, 1, 2, 4, 5):
+                sides[s, c] /= sides[s, 3]
+
+
+@compiled
+def _coverage(pixel, is_near, sides):
+    """The most probable share of the near side in `pixel`: least squares on the line from far to near, with a prior."""
+    along = span = near_square = far_square = f4(0)
+    for c in range(3):
+        difference = sides[0, c] - sides[1, c]
+        along += (pixel[c] - sides[1, c]) * difference
+        span += difference * difference
+        near_square += sides[0, c] * sides[0, c]
+        far_square += sides[1, c] * sides[1, c]
+    t = min(max(along / (span + f4(1e-12)), f4(0)), f4(1))
+    variance = f4(0.5) * (max(sides[0, 5] - near_square, f4(0)) + max(sides[1, 5] - far_square, f4(0)))
+    variance += f4(NOISE) * (near_square + far_square) + f4(1e-12)
+    for c in range(3):
+        variance += (pixel[c] - sides[1, c] - t * (sides[0, c] - sides[1, c])) ** 2
+    strength = variance / f4(PRIOR_VARIANCE)
+    return min(max((along + (strength if is_near else f4(0))) / (span + strength), f4(0)), f4(1))
+
+
+@compiled
+def _split_pixel(pixel, is_near, sides, colour, radius, weight, y, x):
+    """Write the near and the far share of one pixel into the layers."""
+    coverage = _coverage(pixel, is_near, sides)
+    near_peak = max(sides[0, 0], sides[0, 1], sides[0, 2])
+    limit = f4(EXCESS) * max(near_peak, sides[1, 0], sides[1, 1], sides[1, 2])
+    shows_light = is_near and max(pixel[0], pixel[1], pixel[2]) > limit
+    if shows_light:
+        coverage = f4(EXCESS_COVERAGE)
+    near_layer, far_layer = (OWN, BEHIND) if is_near else (RIM, OWN)
+    for c in range(3):
+        near, far, seen = sides[0, c], sides[1, c], pixel[c]
+        if is_near:
+            top = min(max(seen, near), f4(EXCESS) * near_peak)
+            near = _between((seen - (f4(1) - coverage) * far) / max(coverage, f4(0.05)), min(seen, near), top)
+            rest = (seen - coverage * near) / max(f4(1) - coverage, f4(0.05))
+            if coverage <= f4(0.95):
+                far = max(rest, min(seen, far)) if shows_light else _between(rest, min(seen, far), max(seen, far))
+        else:
+            rest = (seen - coverage * near) / max(f4(1) - coverage, f4(0.05))
+            far = _between(rest, min(seen, far), max(seen, far))
+            rest = (seen - (f4(1) - coverage) * far) / max(coverage, f4(0.05))
+            near = _between(rest, min(seen, near), max(seen, near))
+        colour[near_layer, y, x, c] = near
+        colour[far_layer, y, x, c] = far
+    own = radius[OWN, y, x]
+    radius[near_layer, y, x] = sides[0, 4]
+    radius[far_layer, y, x] = sides[1, 4]
+    if abs(own - sides[0 if is_near else 1, 4]) < f4(RAMP) * (sides[1, 4] - sides[0, 4]):
+        radius[OWN, y, x] = own
+    if is_near:
+        weight[OWN, y, x] = coverage
+        weight[BEHIND, y, x] = f4(-1) if shows_light else f4(1)
+    elif coverage > f4(0.02):
+        weight[RIM, y, x] = coverage
+
+
+@compiled
+def _between(value, low, high):
+    return max(min(value, high), low)

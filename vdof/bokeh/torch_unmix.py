@@ -1,0 +1,116 @@
+"""Mixed pixels on depth edges taken apart in torch operations; step by step as `vdof.bokeh.numba_unmix`."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vdof.bokeh.layers import (
+    BEHIND,
+    EXCESS,
+    EXCESS_COVERAGE,
+    MIXED_EDGE,
+    MIXED_TRUST,
+    NOISE,
+    OWN,
+    PRIOR_VARIANCE,
+    RAMP,
+    RIM,
+    SPREAD,
+    WINDOW,
+)
+
+
+def unmix_edges(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, level: float) -> None:
+    """Take the mixed pixels of layer OWN apart in place; fills RIM and the known part of BEHIND (weight -1: a light).
+
+    colour (3,H,W,3), radius (3,H,W), weight (3,H,W); spread (H,W) 3x3 range of radii, px; level: brightness of the frame.
+    """
+    signed = radius[OWN]
+    high = F.max_pool2d(signed[None], 5, 1, 2)[0]
+    low = -F.max_pool2d(-signed[None], 5, 1, 2)[0]
+    y, x = (spread > MIXED_EDGE).nonzero(as_tuple=True)
+    middle = 0.5 * (low + high)[y, x]
+    sides = sum_sides(colour[OWN], signed, spread, y, x, middle, 1.5 * level)
+    has_both = (sides[:, :, 3] > 0).all(1)
+    y, x, middle, sides = y[has_both], x[has_both], middle[has_both], sides[has_both]
+    split_pixels(y, x, signed[y, x] < middle, sides, colour, radius, weight)
+
+
+def sum_sides(
+    picture: Tensor, signed: Tensor, spread: Tensor, y: Tensor, x: Tensor, middle: Tensor, knee: float
+) -> Tensor:
+    """Weighted means per edge pixel and side (n,2,6): r, g, b, weight, radius, squared colour; side 0 is the near one."""
+    height, width = signed.shape
+    trust = torch.where(spread > MIXED_EDGE, MIXED_TRUST, 1.0) / (knee + picture.amax(2))
+    square = (picture**2).sum(2)
+    values = torch.stack([*picture.unbind(2), torch.ones_like(square), signed, square], 2)
+    sums = values.new_zeros(y.numel(), 2, 6)
+    for dy in range(-WINDOW, WINDOW + 1):
+        for dx in range(-WINDOW, WINDOW + 1):
+            j, i = (y + dy).clamp(0, height - 1), (x + dx).clamp(0, width - 1)
+            is_inside = (j == y + dy) & (i == x + dx)
+            w = trust[j, i] * math.exp(-(dy * dy + dx * dx) / SPREAD) * is_inside
+            is_near = signed[j, i] < middle
+            sample = values[j, i] * w[:, None]
+            sums[:, 0] += sample * is_near[:, None]
+            sums[:, 1] += sample * ~is_near[:, None]
+    weights = sums[:, :, 3:4].clone()
+    sums = sums / weights.clamp(min=1e-20)
+    sums[:, :, 3:4] = weights
+    return sums
+
+
+def cover(pixel: Tensor, is_near: Tensor, sides: Tensor) -> Tensor:
+    """The most probable share (n,) of the near side: least squares on the line from far to near, with a prior."""
+    near, far = sides[:, 0, :3], sides[:, 1, :3]
+    difference = near - far
+    along, span = ((pixel - far) * difference).sum(1), (difference**2).sum(1)
+    squares = (sides[:, :, :3] ** 2).sum(2)
+    t = (along / (span + 1e-12)).clamp(0, 1)
+    variance = 0.5 * (sides[:, :, 5] - squares).clamp(min=0).sum(1) + NOISE * squares.sum(1) + 1e-12
+    variance = variance + ((pixel - far - t[:, None] * difference) ** 2).sum(1)
+    strength = variance / PRIOR_VARIANCE
+    return ((along + strength * is_near) / (span + strength)).clamp(0, 1)
+
+
+def split_pixels(
+    y: Tensor, x: Tensor, is_near: Tensor, sides: Tensor, colour: Tensor, radius: Tensor, weight: Tensor
+) -> None:
+    """Write the near and the far shares of the edge pixels (n,) into the layers."""
+    seen, near, far = colour[OWN, y, x], sides[:, 0, :3], sides[:, 1, :3]
+    near_peak, far_peak = near.amax(1), far.amax(1)
+    shows_light = is_near & (seen.amax(1) > EXCESS * torch.maximum(near_peak, far_peak))
+    coverage = torch.where(shows_light, EXCESS_COVERAGE, cover(seen, is_near, sides))
+    a, n = coverage[:, None], is_near[:, None]
+    part, rest = a.clamp(min=0.05), (1 - a).clamp(min=0.05)
+    # a near pixel: first its own colour, what remains shows from behind
+    top = torch.minimum(torch.maximum(seen, near), EXCESS * near_peak[:, None])
+    near_own = _between((seen - (1 - a) * far) / part, torch.minimum(seen, near), top)
+    seen_behind = (seen - a * near_own) / rest
+    low, high = torch.minimum(seen, far), torch.maximum(seen, far)
+    far_behind = torch.where(shows_light[:, None], torch.maximum(seen_behind, low), _between(seen_behind, low, high))
+    far_behind = torch.where(a <= 0.95, far_behind, far)
+    # a far pixel: first its own colour, what remains is the near surface's rim
+    far_own = _between((seen - a * near) / rest, low, high)
+    near_rim = _between(
+        (seen - (1 - a) * far_own) / part, torch.minimum(seen, near), torch.maximum(seen, near)
+    )
+    own, mean = radius[OWN, y, x], torch.where(is_near, sides[:, 0, 4], sides[:, 1, 4])
+    is_clean = (own - mean).abs() < RAMP * (sides[:, 1, 4] - sides[:, 0, 4])
+    colour[OWN, y, x] = torch.where(n, near_own, far_own)
+    radius[OWN, y, x] = torch.where(is_clean, own, mean)
+    weight[OWN, y, x] = torch.where(is_near, coverage, 1.0)
+    colour[BEHIND, y, x] = far_behind * n
+    radius[BEHIND, y, x] = sides[:, 1, 4] * is_near
+    weight[BEHIND, y, x] = torch.where(shows_light, -1.0, 1.0) * is_near
+    colour[RIM, y, x] = near_rim * ~n
+    radius[RIM, y, x] = sides[:, 0, 4] * ~is_near
+    weight[RIM, y, x] = torch.where(coverage > 0.02, coverage, 0.0) * ~is_near
+
+
+def _between(value: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    return torch.maximum(torch.minimum(value, high), low)

@@ -135,14 +135,22 @@ def is_consistent(forward: Tensor, backward: Tensor) -> Tensor:
 
 def is_consistent_array(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
     """Return the mask (h,w) bool of `is_consistent` for two flows (h,w,2)."""
+    return measure_gap(forward, backward) < 1
+
+
+def measure_gap(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
+    """Return (h,w) float32: the squared gap of the way there and back over what the check allows; inf outside."""
     target = to_target(forward)
     returned = warp_array(backward, target)
     h, w = forward.shape[:2]
     x, y = target[..., 0], target[..., 1]
     is_inside = (x >= 0) & (x <= w - 1) & (y >= 0) & (y <= h - 1)
-    gap = forward + returned
-    length = forward[..., 0] ** 2 + forward[..., 1] ** 2 + returned[..., 0] ** 2 + returned[..., 1] ** 2
-    return is_inside & (gap[..., 0] ** 2 + gap[..., 1] ** 2 < 0.01 * length + 0.5)
+    allowed = 0.01 * (_square(forward) + _square(returned)) + 0.5
+    return np.where(is_inside, _square(forward + returned) / allowed, np.float32(np.inf))
+
+
+def _square(vectors: np.ndarray) -> np.ndarray:
+    return vectors[..., 0] ** 2 + vectors[..., 1] ** 2
 
 
 def _warp_on_cpu(image: Tensor, flow: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
 from depth_bench.sequences import Sequence
 
 _DEEPEST = 20.0

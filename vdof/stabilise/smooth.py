@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vdof.flow import is_consistent_array, to_target, warp_array
+from vdof.flow import measure_gap, resize_array, resize_flow, to_target, warp_array
 
 _REACH = 2
 """px: how far a network's edge wavers. Carried values that are found this near are believed."""
@@ -45,13 +45,16 @@ def link_frames(
 ) -> Link:
     """Return the link from `here` to `there`.
 
-    here, there: (h,w,3) float32 display-encoded 0..1; flow: (h,w,2) px here to there; flow_back: there to here.
+    here, there: (h',w',3) float32 display-encoded 0..1, no larger than the disparity; flow: (h,w,2) px here to there on
+    the disparity's grid; flow_back: there to here. Trust is found at the pictures' size and falls off softly: a hard
+    border between what is averaged and what is not would be seen.
     """
-    target = to_target(flow)
+    size = here.shape[:2]
+    coarse, coarse_back = resize_flow(flow, size), resize_flow(flow_back, size)
+    target = to_target(coarse)
     colour = ((warp_array(there, target) - here) ** 2).sum(axis=-1)
-    trust = np.exp(colour * np.float32(-1 / (6 * colour_sigma**2)))
-    trust *= is_consistent_array(flow, flow_back)
-    return Link(target, trust)
+    trust = np.exp(colour * np.float32(-1 / (6 * colour_sigma**2)) - 0.5 * measure_gap(coarse, coarse_back))
+    return Link(to_target(flow), resize_array(trust, flow.shape[:2]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ from vdof.stabilise.synchronise import find_trend, synchronise, trend_reach
 
 _PAIR_SIDE = 320
 """px, long side at which pairs are compared."""
+_TRUST_SIDE = 320
+"""px, long side at which trust in the flow is found."""
 
 
 @dataclass
@@ -40,7 +42,7 @@ class StabiliseConfig:
 
     enabled: bool = True
     """False: disparity passes through unchanged."""
-    offsets: list[int] = field(default_factory=lambda: [1, 2, 4, 8])
+    offsets: list[int] = field(default_factory=lambda: [1, 4])
     """Distances in frames at which frames are compared; 1 must be among them."""
     trend_frames: float = 7.0
     """Changes of scale and shift slower than this (standard deviation, frames) are taken for real and kept."""
@@ -133,7 +135,7 @@ class _Entry:
     small_disparity: np.ndarray
     """float32 at that size."""
     colour: np.ndarray | None
-    """(h,w,3) float32 on the disparity's grid; dropped once linked."""
+    """float32 RGB over the disparity's grid, at the size at which trust is found; dropped once linked."""
     to_previous: Link | None = None
     to_next: Link | None = None
     flow_to_previous: np.ndarray | None = None
@@ -215,7 +217,7 @@ class _Window:
             grey=grey,
             small_grey=resize_array(grey, small),
             small_disparity=resize_array(disparity, small),
-            colour=np.ascontiguousarray(resize_array(rgb, disparity.shape)),
+            colour=np.ascontiguousarray(resize_array(rgb, _fit_side(disparity.shape, _TRUST_SIDE))),
         )
 
     def _link(self, previous: _Entry, entry: _Entry) -> None:

@@ -1,0 +1,113 @@
+"""Measure the stabiliser: synthetic sequences with exact depth, real clips, speed.
+
+scripts/bench depth                                    the synthetic table and the speed
+scripts/bench depth --clips a.mp4 b.mkv --onnx net.onnx --pictures DIR    real clips as well
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from depth_bench.clips import measure_clip, read_clip, write_pictures
+from depth_bench.corruption import HEAVY, MODERATE, Corruption, corrupt
+from depth_bench.metrics import Score, score
+from depth_bench.sequences import Sequence, Setting, make_sequence
+
+from vdof.depth import EmbeddedConfig, OnnxConfig, open_estimator
+from vdof.stabilise import stabilise
+
+SETTINGS = (
+    Setting("pan, subject approaches", "pan", 60, 1.3),
+    Setting("still camera, subject approaches", "still", 60, 1.3),
+    Setting("still camera, subject crosses", "still", 60, 1.3, approaches=False),
+    Setting("dolly over a near floor", "dolly", 32, 0.3, wall=14.0, approaches=False, has_subject=False),
+    Setting("dolly past a subject", "dolly", 32, 0.45, approaches=False),
+    Setting("handheld, boxes", "handheld", 60, 1.3, wall=6.0, has_subject=False, boxes=6),
+    Setting("handheld, boxes, subject approaches", "handheld", 60, 1.3, wall=6.0, boxes=4),
+)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="textures, boxes and errors; rows are means")
+    parser.add_argument("--size", type=int, nargs=2, default=[144, 256], metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--only", default="", help="only settings whose name contains this; `none` for no table")
+    parser.add_argument("--clips", type=Path, nargs="*", default=[], help="real clips, one shot each")
+    parser.add_argument("--onnx", type=Path, help="depth of real clips by this file instead of `embedded`")
+    parser.add_argument("--start", type=int, default=0, help="first frame of real clips")
+    parser.add_argument("--frames", type=int, default=90, help="frames of real clips")
+    parser.add_argument("--pictures", type=Path, help="folder for pictures of real clips, before and after")
+    args = parser.parse_args()
+    chosen = [setting for setting in SETTINGS if args.only in setting.name]
+    if chosen:
+        print_table(chosen, args.seeds, tuple(args.size))
+        print_speed()
+    if args.clips:
+        print_clips(args)
+
+
+def print_table(settings: list[Setting], seeds: list[int], size: tuple[int, int]) -> None:
+    """Print truth, raw and stabilised, moderate and heavy, for each setting."""
+    print(f"| {'sequence':36s} | errors   | disparity  | AbsRel | TAE %  | OPWd % | slope | jitter % |")
+    print(f"|{'-' * 38}|----------|------------|--------|--------|--------|-------|----------|")
+    for setting in settings:
+        sequences = [make_sequence(setting, seed, size) for seed in seeds]
+        print_row(setting.name, "-", "truth", [score(1 / sequence.depth, sequence) for sequence in sequences])
+        for name, corruption in (("moderate", MODERATE), ("heavy", HEAVY)):
+            scores = [compare(sequence, corruption, seed + 1) for sequence, seed in zip(sequences, seeds, strict=True)]
+            print_row(setting.name, name, "raw", [raw for raw, _ in scores])
+            print_row(setting.name, name, "stabilised", [stable for _, stable in scores])
+
+
+def compare(sequence: Sequence, corruption: Corruption, seed: int) -> tuple[Score, Score]:
+    """Return the scores before and after."""
+    raw = corrupt(sequence.depth, corruption, seed)
+    rgb = torch.from_numpy(sequence.rgb).permute(0, 3, 1, 2)
+    stable = stabilise(torch.from_numpy(raw)[:, None], rgb)[:, 0].numpy()
+    return score(raw, sequence), score(stable, sequence)
+
+
+def print_row(name: str, errors: str, kind: str, scores: list[Score]) -> None:
+    """Print the mean over the seeds."""
+    columns = ("abs_rel", "tae", "opwd", "slope", "jitter")
+    mean = {column: float(np.mean([getattr(one, column) for one in scores])) for column in columns}
+    print(
+        f"| {name:36s} | {errors:8s} | {kind:10s} | {mean['abs_rel']:.4f} | {mean['tae']:6.2f} | {mean['opwd']:6.2f} "
+        f"| {mean['slope']:5.3f} | {mean['jitter']:8.2f} |",
+        flush=True,
+    )
+
+
+def print_speed(frames: int = 60) -> None:
+    """Print frames per second at 640x360 with flow, for disparity of the frame's size and of a network's."""
+    sequence = make_sequence(Setting("speed", "pan", frames, 1.3), 0, (360, 640))
+    rgb = torch.from_numpy(sequence.rgb).permute(0, 3, 1, 2)
+    full = torch.from_numpy(corrupt(sequence.depth, MODERATE, 1))[:, None]
+    for name, disparity in (("640x360", full), ("384x216", torch.nn.functional.interpolate(full, size=(216, 384)))):
+        began, worked = time.perf_counter(), time.process_time()
+        stabilise(disparity, rgb)
+        wall, work = time.perf_counter() - began, time.process_time() - worked
+        print(f"speed: rgb 640x360, disparity {name}: {frames / wall:.1f} fps, {1000 * work / frames:.0f} ms CPU a frame")
+
+
+def print_clips(args: argparse.Namespace) -> None:
+    """Print OPWd before and after for real clips."""
+    config = OnnxConfig(path=str(args.onnx)) if args.onnx else EmbeddedConfig()
+    estimator = open_estimator(config, torch.device("cpu"))
+    for path in args.clips:
+        clip = read_clip(path, estimator, args.start, args.frames)
+        stable = stabilise(clip.disparity, clip.rgb)
+        before, after = measure_clip(clip.disparity, clip), measure_clip(stable, clip)
+        print(f"{clip.name}: {len(clip.rgb)} frames, OPWd {before:.2f} -> {after:.2f} %, ratio {after / before:.2f}")
+        if args.pictures:
+            middle = len(clip.rgb) // 2
+            print(f"  {write_pictures(args.pictures, clip, stable, [middle, middle + 1, middle + 2])}")
+
+
+if __name__ == "__main__":
+    main()

@@ -13,7 +13,7 @@ from torch import Tensor
 from vdof.errors import ConfigError
 from vdof.flow import DisFlow, FlowConfig
 from vdof.subject import Mask, PackedMask, find_subject
-from vdof.upright import UPRIGHT, Lean, measure_lean
+from vdof.upright import measure_lean
 
 _PATCH = 0.02
 """Half side of the patch whose median disparity a followed point takes, as a share of the frame's width."""
@@ -59,12 +59,12 @@ class Observation:
     """2nd and 98th percentile of the frame."""
     subject_height: float = 0.0
     """Share of the frame's height that the subject spans; 0: not known."""
-    is_cut_off: bool = False
-    """Whether the subject goes on below the frame."""
     row: float = 0.5
     """Row at which `focus` was measured, 0..1 of the frame's height."""
-    lean: Lean = UPRIGHT
-    """Lean of the subject in this frame."""
+    slope: float = 0.0
+    """Lean of the subject, disparity per frame height."""
+    feet: float | None = None
+    """Row of the subject's feet, 0..1; None: not in the frame."""
     figure: PackedMask | None = None
     """Where the subject is; None: not looked for."""
 
@@ -77,15 +77,16 @@ def observe_subject(disparities: Iterable[Tensor]) -> Iterator[Observation]:
         subject = find_subject(values, previous)
         previous = subject.mask
         low, high = np.percentile(values, (2, 98))
+        slope, feet = measure_lean(values, subject)
         yield Observation(
             focus=subject.disparity,
             background=subject.background,
             low=float(low),
             high=float(high),
             subject_height=subject.height,
-            is_cut_off=subject.is_cut_off,
             row=subject.row,
-            lean=measure_lean(values, subject),
+            slope=slope,
+            feet=feet,
             figure=PackedMask.pack(subject.mask) if subject.share else None,
         )
 

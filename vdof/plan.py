@@ -126,12 +126,23 @@ def follow(
     focus = smooth([item.focus for item in observed])
     if is_metric or not config.focus.upright:
         return focus, [UPRIGHT] * len(observed)
-    slopes = np.maximum(0, smooth([item.lean.slope for item in observed]))
-    references = smooth([item.lean.reference_row for item in observed])
-    leans = [Lean(float(slope), float(row)) for slope, row in zip(slopes, references, strict=True)]
+    slopes = np.maximum(0, smooth([item.slope for item in observed]))
     rows = smooth([item.row for item in observed])
+    feet = fill_feet(observed)
+    references = rows if feet is None else smooth(feet)
+    ends = [1.0] * len(observed) if feet is None else references
+    leans = [Lean(*map(float, values)) for values in zip(slopes, references, ends, strict=True)]
     raised = [lean.raise_to_reference(*at) for lean, *at in zip(leans, focus, rows, strict=True)]
     return np.array(raised), leans
+
+
+def fill_feet(observed: list[Observation]) -> list[float] | None:
+    """Row of the feet in every frame of a shot; None where most frames do not show them: the subject is cut off."""
+    places = [place for place, item in enumerate(observed) if item.feet is not None]
+    if 2 * len(places) < len(observed):
+        return None
+    rows = [item.feet for item in observed if item.feet is not None]
+    return [float(row) for row in np.interp(np.arange(len(observed)), places, rows)]
 
 
 def find_framing(observed: list[Observation], info: VideoInfo) -> Framing:
@@ -142,7 +153,7 @@ def find_framing(observed: list[Observation], info: VideoInfo) -> Framing:
     if 2 * len(found) < len(observed):
         return Framing(0.0, False, aspect)
     height = float(np.median([item.subject_height for item in found]))
-    return Framing(height, 2 * sum(item.is_cut_off for item in found) > len(found), aspect)
+    return Framing(height, fill_feet(observed) is None, aspect)
 
 
 def measure_distances(subject: float, background: float) -> Distances:

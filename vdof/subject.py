@@ -64,11 +64,6 @@ class Subject:
         rows = np.nonzero(self.mask.any(axis=1))[0]
         return 0.0 if self.share == 0 else float((rows[-1] - rows[0] + 1) / self.mask.shape[0])
 
-    @property
-    def is_cut_off(self) -> bool:
-        """Whether the subject goes on below the frame, as in a close shot."""
-        return bool(self.mask[-2:].any())
-
 
 def find_subject(disparity: Map, previous: Mask | None = None) -> Subject:
     """Find the subject of one frame.
@@ -109,12 +104,13 @@ def _rate(mask: Mask, scaled: Map, above_row: Map, previous: Mask | None) -> flo
     y, x = np.nonzero(mask)
     centred = float(np.exp(-(((x / width - 0.5) / 0.25) ** 2) / 2 - (((y / height - 0.5) / 0.4) ** 2) / 2).mean())
     size = min(1.0, mask.mean() / _FULL_AREA) ** 0.5
-    near = max(0.0, float(np.median(above_row[mask]))) * (0.5 + float(np.median(scaled[mask])))
-    sides = float(mask[:, 0].mean() + mask[:, -1].mean() + mask[0].mean()) / 3
+    above, near = max(0.0, float(np.median(above_row[mask]))), float(np.median(scaled[mask]))
+    touching = mask[:, 0].sum() + mask[:, -1].sum() + mask[0].sum()
+    inside = 1 - min(0.8, float(touching) / float(mask.sum()) ** 0.5)
     lying = min(1.0, 2 * (np.ptp(y) + 1) / (np.ptp(x) + 1))
     overlap = 0.0 if previous is None else float((mask & previous).sum() / max(1, (mask | previous).sum()))
-    step = 0.1 + _stand_out(mask, scaled)
-    return (0.02 + near) * size * centred * step * lying * (1 - 0.8 * sides) * (1 + _KEEP * overlap)
+    stands = (0.02 + above) ** 0.5 * (0.5 + 0.5 * near) * (0.02 + _stand_out(mask, scaled)) ** 0.5
+    return stands * size * centred * inside * lying * (1 + _KEEP * overlap)
 
 
 def _stand_out(mask: Mask, scaled: Map) -> float:

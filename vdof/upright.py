@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 
 from vdof.subject import Map, Mask, Subject
 
+_FEWEST_ROWS = 8
+"""A subject of fewer rows at the search's size shows no lean."""
+_LOWEST_FEET = 0.93
+"""Feet found below this share of the frame's height are its edge: the subject is cut off there."""
 _WIDEST = 3.0
 """Rows wider than this many usual widths of the upper half are no longer the figure (a bed, a table, a car)."""
 _STRONGEST = 0.6
@@ -38,33 +42,35 @@ class Lean:
     """Disparity per frame height, downwards; 0: upright already."""
     reference_row: float
     """Row, 0..1 of the frame's height, whose disparity the whole subject takes."""
+    foot_row: float
+    """Row where the subject ends; 1 where it goes on below the frame."""
 
     def raise_to_reference(self, disparity: float, row: float) -> float:
         """Disparity that a subject point at `row` has once upright."""
         return disparity - self.slope * (row - self.reference_row)
 
 
-UPRIGHT = Lean(0.0, 0.5)
+UPRIGHT = Lean(0.0, 0.5, 1.0)
 
 
-def measure_lean(disparity: Map, subject: Subject) -> Lean:
-    """Lean of one frame's subject; `disparity` (h,w)."""
-    if subject.share == 0:
-        return UPRIGHT
+def measure_lean(disparity: Map, subject: Subject) -> tuple[float, float | None]:
+    """Slope of one frame's subject (see `Lean`), and the row of its feet, 0..1; None where they are not in the frame.
+
+    `disparity` is (h,w).
+    """
     mask = _keep_figure(subject.mask)
     height, width = mask.shape
-    small: Map = cv2.resize(disparity, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
     rows = np.nonzero(mask.any(axis=1))[0]
-    if len(rows) < 8:
-        return UPRIGHT
+    if subject.share == 0 or len(rows) < _FEWEST_ROWS:
+        return 0.0, None
+    small: Map = cv2.resize(disparity, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
     low, high = np.percentile(small, (2, 98))
     usable = rows[len(rows) // 8 :]
     middles = np.array([np.median(small[y][mask[y]]) for y in usable])
-    slope = max(0.0, _fit_slope(usable / height, middles))
     most = _STRONGEST * float(high - low) / (len(rows) / height)
+    slope = min(most, max(0.0, _fit_slope(usable / height, middles)))
     feet = _find_feet(small, mask, slope)
-    upper = rows[: max(1, round(0.45 * len(rows)))]
-    return Lean(min(slope, most), (float(upper.mean()) if feet is None else feet) / height)
+    return slope, None if feet is None or feet > _LOWEST_FEET * height else feet / height
 
 
 def straighten(disparity: Map, mask: Mask, lean: Lean) -> Map:
@@ -136,10 +142,10 @@ def _find_feet(small: Map, mask: Mask, slope: float) -> float | None:
 
 
 def _extend_down(mask: Mask, lean: Lean) -> Mask:
-    """The figure with its legs: its lowest rows carried down to the reference row."""
+    """The figure with its legs: its lowest rows carried down to where it ends."""
     height = mask.shape[0]
     rows = np.nonzero(mask.any(axis=1))[0]
-    bottom, feet = rows[-1], min(height - 1, round(lean.reference_row * height))
+    bottom, feet = rows[-1], min(height - 1, round(lean.foot_row * height))
     if feet <= bottom:
         return mask
     extended = mask.copy()

@@ -18,13 +18,16 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 from train import images, people
 from train.batches import Batches
+from train.export import write_graph, write_weights
 from train.teacher import Teacher
 from train.training import Schedule, Training
 from train.validation import validate, validation_set
+
+from vdof.depth.embedded import GRAPH
+from vdof.depth.network import fold_batch_norm
 
 log = logging.getLogger("train_depth")
 
@@ -53,22 +56,23 @@ def gather(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Train for `options.minutes` of wall time, writing WORK/last.pt every few minutes."""
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
     torch.manual_seed(0)
     schedule = Schedule(60 * options.minutes, options.rate, options.forced, options.feature_weight)
     teacher = Teacher(options.teacher)
     validation = validation_set(options.work / "validation", teacher)
     pictures, cutouts = images.load_folder(options.work / "images"), people.load_cutouts(options.work / "people")
     stream = Batches(pictures, cutouts, teacher, options.batch)
-    state = Training.resume(options.work / "last.pt") if options.resume else Training.start(stream)
+    state = _begin(options, stream)
     log.info("%d images, %d cut-outs, %d parameters, step %d", len(pictures), len(cutouts), state.size, state.step)
     spent_before, begun, saved = state.seconds, time.monotonic(), time.monotonic()
     terms: list[dict[str, float]] = []
     while state.seconds < schedule.seconds:
-        terms.append(state.advance(stream.next(), schedule))
+        stream.taps = schedule.taps_at(state.seconds / schedule.seconds)
+        terms.append(state.advance([stream.next() for _ in range(options.replicas)], schedule))
         state.seconds = spent_before + time.monotonic() - begun
         if state.step % 100 == 0:
-            means = {name: round(sum(term[name] for term in terms) / len(terms), 3) for name in terms[-1]}
+            means = {name: round(sum(term.get(name, 0) for term in terms) / len(terms), 3) for name in terms[-1]}
             log.info("step %d, %.1f min, losses %s", state.step, state.seconds / 60, means)
             terms.clear()
         if time.monotonic() - saved > options.save_every:
@@ -79,15 +83,17 @@ def train(options: argparse.Namespace) -> None:
     log.info("done: step %d validation %s", state.step, validate(state.average, validation))
 
 
+def _begin(options: argparse.Namespace, stream: Batches) -> Training:
+    if options.resume:
+        return Training.resume(options.work / "last.pt", options.replicas)
+    return Training.start(stream, options.replicas)
+
+
 def export(options: argparse.Namespace) -> None:
-    """Write the averaged network (convolutions as half floats) to `options.weights`; log its size and hash."""
-    state = Training.resume(options.work / "last.pt").average.state_dict()
-    arrays = {
-        name: value.numpy().astype(np.float16 if value.ndim == 4 else np.float32)
-        for name, value in state.items()
-        if not name.endswith("num_batches_tracked")
-    }
-    np.savez_compressed(options.weights, **arrays)
+    """Write the averaged network, batch norms folded, to `options.weights` and its graph beside; log size and hash."""
+    net = fold_batch_norm(Training.resume(options.work / "last.pt").average)
+    write_weights(net, options.weights)
+    write_graph(net, options.weights.with_name(GRAPH))
     packed = options.weights.read_bytes()
     log.info("%s: %d bytes, sha256 %s", options.weights, len(packed), hashlib.sha256(packed).hexdigest())
 
@@ -103,11 +109,11 @@ def _parse() -> argparse.Namespace:
     training = commands.add_parser("train")
     training.add_argument("--teacher", type=Path, required=True)
     training.add_argument("--minutes", type=float, default=120)
-    training.add_argument("--batch", type=int, default=8)
-    training.add_argument("--rate", type=float, default=2e-3)
+    training.add_argument("--batch", type=int, default=4, help="pictures per replica")
+    training.add_argument("--rate", type=float, default=1.6e-3)
     training.add_argument("--forced", type=float, default=0.12, help="share of time with teacher's features")
     training.add_argument("--feature-weight", type=float, default=0.5)
-    training.add_argument("--threads", type=int, default=2)
+    training.add_argument("--replicas", type=int, default=2, help="threads with a batch each")
     training.add_argument("--save-every", type=float, default=180)
     training.add_argument("--resume", action="store_true")
     exporting = commands.add_parser("export")

@@ -9,8 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from vdof.depth.embedded import EmbeddedEstimator, load_network, working_size
-from vdof.depth.network import DepthNet
+from vdof.depth.embedded import (
+    EmbeddedEstimator,
+    open_in_onnxruntime,
+    open_in_torch,
+    read_weights,
+    working_size,
+)
+from vdof.depth.network import DepthNet, fold_batch_norm
 from vdof.errors import ModelError, ShapeError
 
 WEIGHTS = resources.files("vdof.depth") / "weights"
@@ -83,11 +89,24 @@ def test_batch_equals_loop(estimator: EmbeddedEstimator) -> None:
     torch.testing.assert_close(estimator.estimate(frames, indices=[0, 1, 2]), one_by_one, rtol=1e-4, atol=1e-4)
 
 
-def test_folding_batch_norm_changes_nothing(estimator: EmbeddedEstimator) -> None:
-    plain = load_network((WEIGHTS / "embedded.npz").read_bytes())
+def test_onnxruntime_and_torch_agree() -> None:
+    weights = read_weights((WEIGHTS / "embedded.npz").read_bytes())
     rgb = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        torch.testing.assert_close(estimator._net(rgb), plain(rgb), rtol=1e-3, atol=1e-3)
+        in_torch = open_in_torch(weights, torch.device("cpu"))(rgb)
+    torch.testing.assert_close(open_in_onnxruntime(weights)(rgb), in_torch, rtol=1e-4, atol=1e-4)
+
+
+def test_folding_batch_norm_changes_nothing() -> None:
+    torch.manual_seed(0)
+    net = DepthNet()
+    rgb = torch.rand(2, 3, 32, 48)
+    net(rgb)  # running means and variances leave 0 and 1
+    net.eval()
+    with torch.inference_mode():
+        before = net(rgb)
+        torch.testing.assert_close(fold_batch_norm(net)(rgb), before, rtol=1e-3, atol=1e-4)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in net.modules())
 
 
 @pytest.mark.parametrize("column", [0.3, 0.5, 0.7])
@@ -117,7 +136,7 @@ def test_wrong_shape_is_refused(estimator: EmbeddedEstimator, shape: tuple[int, 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", unknown=np.zeros(3, dtype=np.float32))
     with pytest.raises(ModelError, match="reinstall"):
-        load_network((tmp_path / "other.npz").read_bytes())
+        EmbeddedEstimator(torch.device("cpu"), packed=(tmp_path / "other.npz").read_bytes())
 
 
 def test_taps_see_every_stage_once() -> None:

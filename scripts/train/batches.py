@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from train import images, people
-from train.teacher import Teacher
+from train.teacher import TAPS, Teacher
 
 Batch = tuple[Tensor, dict[str, Tensor]]
 """What the network sees, (B,3,H,W) in 0..1, and the teacher's features."""
@@ -21,11 +21,12 @@ class Batches:
     """An endless stream of random crops with the teacher's features, made in a thread of its own."""
 
     def __init__(
-        self, pictures: list[images.Image], cutouts: list[images.Image], teacher: Teacher, size: int, ahead: int = 3
+        self, pictures: list[images.Image], cutouts: list[images.Image], teacher: Teacher, size: int, ahead: int = 4
     ) -> None:
         """Start making batches of `size` crops, three in ten of them with a person of `cutouts` pasted in."""
         self.images, self._cutouts = pictures, cutouts
         self._teacher, self._size = teacher, size
+        self.taps: tuple[str, ...] = tuple(TAPS)
         self._rng = np.random.default_rng()
         self._ready: queue.Queue[Batch | Exception] = queue.Queue(ahead)
         threading.Thread(target=self._work, daemon=True).start()
@@ -48,7 +49,7 @@ class Batches:
         height, width = images.SIZES[self._rng.integers(len(images.SIZES))]
         clean = np.stack([self._crop(height, width) for _ in range(self._size)])
         seen = np.stack([images.degrade(image, self._rng) for image in clean])
-        features = {name: _to_half(value) for name, value in self._teacher(clean).items()}
+        features = {name: _to_half(value) for name, value in self._teacher(clean, self.taps).items()}
         return torch.from_numpy(seen).permute(0, 3, 1, 2).float() / 255, features
 
     def _crop(self, height: int, width: int) -> images.Image:

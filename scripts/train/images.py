@@ -84,7 +84,8 @@ def vary_colour(image: Image, rng: np.random.Generator) -> Image:
     """Change exposure, gamma, contrast and white balance mildly: a different picture of the same scene."""
     level = np.linspace(0, 1, 256)
     if rng.uniform() < 0.7:
-        curve = level ** np.exp(rng.uniform(-0.4, 0.4)) * rng.uniform(0.75, 1.2)
+        at_night = rng.uniform() < 0.2
+        curve = level ** np.exp(rng.uniform(0.4, 1.0) if at_night else rng.uniform(-0.4, 0.4)) * rng.uniform(0.75, 1.2)
         table = np.clip(curve[:, None] * (1 + rng.uniform(-0.12, 0.12, 3)), 0, 1) * 255 + 0.5
         image = cv2.LUT(np.ascontiguousarray(image), table.astype(np.uint8)[None])
     if rng.uniform() < 0.3:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ class Teacher:
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
 
-    def __call__(self, rgb: NDArray[np.uint8]) -> Features:
-        """Return the features of `rgb` (B,H,W,3), sides multiples of 32 for the exact shapes."""
+    def __call__(self, rgb: NDArray[np.uint8], taps: Sequence[str] = ("disparity",)) -> Features:
+        """Return the features of `rgb` (B,H,W,3) at `taps`; sides multiples of 32 for the exact shapes."""
         pixels = np.ascontiguousarray(rgb.transpose(0, 3, 1, 2), dtype=np.float32)
-        return dict(zip(TAPS, self._session.run(list(TAPS.values()), {"input": pixels}), strict=True))
+        return dict(zip(taps, self._session.run([TAPS[name] for name in taps], {"input": pixels}), strict=True))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 MULTIPLE = 16
 """Both sides of the network's input must be a multiple of this."""
@@ -86,6 +88,16 @@ class Fusion(nn.Module):
         """Return the joined feature at the finer size."""
         raised = F.interpolate(self.reduce(coarse), size=fine.shape[-2:], mode="bilinear", align_corners=False)
         return self.refine(self.merge(torch.cat([raised, fine], dim=1)))
+
+
+def fold_batch_norm(net: DepthNet) -> DepthNet:
+    """Fold every batch norm of `net` (in eval mode, changed in place) into the convolution before it."""
+    for module in net.modules():
+        if isinstance(module, nn.Sequential):
+            for index, (first, second) in enumerate(pairwise(module)):
+                if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                    module[index], module[index + 1] = fuse_conv_bn_eval(first, second), nn.Identity()
+    return net
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:

@@ -12,7 +12,7 @@ import torch
 
 from tests.clips import VFR_PTS, damage, draw_square, write_clip
 from vdof.errors import ConfigError, InputError, LostFramesError
-from vdof.video import VideoConfig, hash_file, parse_frame_range, probe, read_frames
+from vdof.video import VideoConfig, parse_frame_range, probe, read_frames
 
 
 def read_all(path, config=None, **kwargs):
@@ -212,9 +212,3 @@ def test_sound_only(tmp_path):
         container.mux(stream.encode(None))
     with pytest.raises(InputError, match="has no video stream"):
         probe(path)
-
-
-def test_hash_of_a_file(tmp_path):
-    path = tmp_path / "a"
-    path.write_bytes(b"abc")
-    assert hash_file(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -15,7 +15,7 @@ from torch import Tensor
 from vdof.analysis import Analysis
 from vdof.errors import OutputError
 from vdof.files import replace_when_whole, write_text
-from vdof.video import EncodeConfig, VideoInfo
+from vdof.video import EncodeConfig, VideoInfo, choose_container
 
 PACKAGES = ("vdof", "torch", "av", "numpy", "opencv-python", "kornia", "hydra-core", "numba", "onnxruntime")
 _PREVIEW_WIDTH = 960
@@ -45,8 +45,7 @@ def choose_outputs(
         OutputError: one of them exists and may not be replaced, or the clip would replace its own source.
     """
     if output is None:
-        suffix = f".{encode.container}" if encode.container else info.path.suffix
-        clip, prefix = run_folder / f"{info.path.stem}_vdof{suffix}", ""
+        clip, prefix = run_folder / f"{info.path.stem}_vdof.{choose_container(info, encode)}", ""
     else:
         clip = Path(output)
         if not clip.suffix:

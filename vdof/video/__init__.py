@@ -4,7 +4,7 @@ from vdof.video.colour import Colour, to_display, to_linear
 from vdof.video.config import EncodeConfig, VideoConfig
 from vdof.video.encode import choose_container
 from vdof.video.frame_range import parse_frame_range
-from vdof.video.info import VideoInfo, hash_file, probe
+from vdof.video.info import VideoInfo, probe
 from vdof.video.reader import Frame, FrameReader, read_frames
 from vdof.video.writer import Writer
 
@@ -17,7 +17,6 @@ __all__ = [
     "VideoInfo",
     "Writer",
     "choose_container",
-    "hash_file",
     "parse_frame_range",
     "probe",
     "read_frames",

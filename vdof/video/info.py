@@ -1,6 +1,5 @@
 """What is known of a clip before its frames are read."""
 
-import hashlib
 import logging
 import struct
 from collections.abc import Iterable, Iterator
@@ -137,12 +136,6 @@ def probe(path: Path | str, config: VideoConfig | None = None) -> VideoInfo:
     if frame.interlaced_frame:
         log.warning("%s is interlaced: frames are treated as one picture; deinterlace it first for clean edges", path)
     return info
-
-
-def hash_file(path: Path | str) -> str:
-    """SHA-256 of a file's content, in hex."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _decode_first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:

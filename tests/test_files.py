@@ -10,13 +10,18 @@ def test_hash_of_a_file(tmp_path):
     assert hash_file(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
+def break_off(path):
+    with replace_when_whole(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError("power cut")
+
+
 def test_text_is_whole_or_not_there(tmp_path):
     path = tmp_path / "new" / "a.txt"
     write_text(path, "whole")
     assert path.read_text() == "whole"
-    with pytest.raises(RuntimeError), replace_when_whole(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+    with pytest.raises(RuntimeError, match="power cut"):
+        break_off(path)
     assert path.read_text() == "whole"
     assert list(path.parent.iterdir()) == [path]
 

@@ -12,6 +12,12 @@ LIMITS: dict[str, tuple[float, float]] = {
     "sensor_width_mm": (1, 200),
     "blades": (0, 16),
     "squeeze": (1, 4),
+    "blade_curvature": (0, 1),
+    "rotation_deg": (-360, 360),
+    "cat_eye": (0, 1),
+    "spherical_aberration": (-1, 1),
+    "axial_colour_um": (-100, 100),
+    "vignetting_stops": (0, 4),
     "tilt_deg": (-80, 80),
     "swing_deg": (-80, 80),
 }
@@ -31,6 +37,21 @@ class Lens:
     """Aperture blades, 3..16; 0 is a round aperture."""
     squeeze: float = 1.0
     """Anamorphic factor, 1..4: discs keep their height and are this much narrower."""
+    blade_curvature: float = 0.0
+    """0: straight blades; 1: so curved that the aperture is round."""
+    rotation_deg: float = 0.0
+    """Turn of the aperture, degrees counterclockwise as seen behind the focus."""
+    aperture_image: str | None = None
+    """Path of a picture whose bright part is the aperture; takes the place of the blades."""
+    cat_eye: float = 0.0
+    """Cut of the discs by the barrel: displacement of the cutting circle in the corners, in aperture radii, 0..1."""
+    spherical_aberration: float = 0.0
+    """-1..1: above 0 discs behind the focus have a bright ring and those before it a soft rim; below 0 the reverse."""
+    axial_colour_um: float = 0.0
+    """Longitudinal chromatic aberration: the coc that red and blue have where green is in focus, um on the sensor,
+    -100..100. Above 0 discs have a green rim behind the focus and a magenta one before it."""
+    vignetting_stops: float = 0.0
+    """Light lost in the corners, stops, 0..4; it falls with the square of the distance from the centre."""
     tilt_deg: float = 0.0
     """Turn of the plane of sharp focus about the horizontal axis, degrees: positive is farther at the picture's bottom."""
     swing_deg: float = 0.0

@@ -6,6 +6,6 @@ blurred edge reveals. `api` is the way in; `layers` and `aperture` say what is s
 """
 
 from vdof.bokeh.api import render, render_coc
-from vdof.bokeh.config import BokehConfig
+from vdof.bokeh.config import BokehConfig, HighlightsConfig
 
-__all__ = ["BokehConfig", "render", "render_coc"]
+__all__ = ["BokehConfig", "HighlightsConfig", "render", "render_coc"]

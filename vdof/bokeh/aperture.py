@@ -1,81 +1,173 @@
-"""Aperture shapes as spans: for every radius and row, where the shape begins, ends, and how bright it is.
+"""Aperture shapes as spans: for every radius and row, where the shape begins and ends.
 
-A shape lies in the unit circle, x right, y down, as it appears behind the focus distance; in front of it is turned by 180
-degrees. A convex shape is one span per row, so every shape costs the same to splat.
+A shape lies in the unit circle, x right, y down, as it appears behind the focus distance; in front of it, it is turned by
+180 degrees. A convex shape is one span per row whatever its corners, so blades and ovals cost what a circle does. A hollow
+or lobed shape has several parts, spherical aberration nested ones; every part costs as much as a circle.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vdof.lens import Lens
 
+Array = NDArray[np.float64]
 STEPS_PER_PIXEL = 8
 """Radii in the table per pixel; between them the spans are interpolated linearly."""
 ROWS_PER_UNIT = 1024
 """Fine rows per unit radius from which the area-exact spans are integrated."""
+RINGS = 5
+"""Nested parts that approximate the brightness profile of spherical aberration."""
+CLIP_STEPS, CLIP_ANGLES = 17, 32
+"""Grid of displacements on which the area left by cat-eye clipping is tabulated."""
+
+
+class Chords(NamedTuple):
+    """One part of a unit shape: its left and right edge on the fine rows, 0 and 0 where it has none."""
+
+    left: Array
+    right: Array
 
 
 @dataclass(frozen=True, slots=True)
 class SpanTable:
-    """Area-exact spans of one aperture for every radius up to `max_radius`."""
+    """Area-exact spans of one aperture for every radius up to `max_row - 1`."""
 
     spans: NDArray[np.float32]
-    """(rows, radii, 2): centre and half width, px, of row `i - max_row` at radius `j / STEPS_PER_PIXEL`."""
+    """(parts, rows, radii, 2): centre and half width, px, of row `i - max_row` at radius `j / STEPS_PER_PIXEL`."""
+    gain: NDArray[np.float32]
+    """(2, parts): brightness of each part, before and behind the focus."""
     max_row: int
     """Rows reach from -max_row to max_row about the source."""
     area: float
-    """Area of the unit shape; pi for a circle."""
-
-
-def outline(lens: Lens) -> NDArray[np.float64]:
-    """Corners (n,2) of the unit aperture, x right, y down: a fine circle, or blades at (2k+1) 180/n degrees."""
-    count = lens.blades or 720
-    angle = (2 * np.arange(count) + 1) * math.pi / count
-    return np.stack([np.cos(angle) / lens.squeeze, -np.sin(angle)], axis=1)
-
-
-def fine_spans(corners: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Row positions, left and right edge of a convex polygon on the fine rows of the unit square (nan-free, 0 outside)."""
-    rows = (np.arange(2 * ROWS_PER_UNIT) + 0.5) / ROWS_PER_UNIT - 1
-    left, right = np.full(rows.shape, np.inf), np.full(rows.shape, -np.inf)
-    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        crosses = (rows >= min(y0, y1)) & (rows <= max(y0, y1)) & (y0 != y1)
-        x = x0 + (rows[crosses] - y0) / (y1 - y0) * (x1 - x0)
-        left[crosses] = np.minimum(left[crosses], x)
-        right[crosses] = np.maximum(right[crosses], x)
-    is_outside = right < left
-    left[is_outside] = right[is_outside] = 0.0
-    return rows, left, right
-
-
-@lru_cache(maxsize=16)
-def _integrals(corners: bytes) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Fine row borders with the running integrals of width and of first moment along x."""
-    _, left, right = fine_spans(np.frombuffer(corners).reshape(-1, 2))
-    borders = np.arange(2 * ROWS_PER_UNIT + 1) / ROWS_PER_UNIT - 1
-    width = np.concatenate([[0.0], np.cumsum(right - left)]) / ROWS_PER_UNIT
-    moment = np.concatenate([[0.0], np.cumsum((right**2 - left**2) / 2)]) / ROWS_PER_UNIT
-    return borders, width, moment
+    """Area of the unit shape weighted by brightness; pi for a circle."""
+    clip: NDArray[np.float32]
+    """(CLIP_STEPS, CLIP_ANGLES + 1): share of the area left when a unit circle displaced by step/(CLIP_STEPS-1) at angle
+    i/CLIP_ANGLES of a turn cuts it; all 1 without cat-eye."""
 
 
 def span_table(lens: Lens, max_radius: float) -> SpanTable:
     """Spans of the lens's aperture for radii up to `max_radius` px (rounded up to a multiple of 8, so it is cached)."""
-    return _span_table(outline(lens).tobytes(), 8 * math.ceil(max(max_radius, 1) / 8))
+    shape = replace(lens, focal_length_mm=50.0, f_number=2.0, sensor_width_mm=36.0, tilt_deg=0.0, swing_deg=0.0)
+    return _span_table(tuple(vars(shape).items()), 8 * math.ceil(max(max_radius, 1) / 8))
+
+
+def outline(lens: Lens) -> Array:
+    """Corners (n,2) of the unit aperture, x right, y down: blades with corners at (2k+1) 180/n degrees, or a fine circle.
+
+    `blade_curvature` moves the sides from straight (0) to the circle (1); `rotation_deg` turns it counterclockwise.
+    """
+    angle = 2 * math.pi * np.arange(720) / 720
+    if lens.blades:
+        sector = math.pi / lens.blades
+        corners = (2 * np.arange(lens.blades) + 1) * sector
+        angle = np.sort(np.concatenate([angle, corners]))
+        straight = math.cos(sector) / np.cos((angle + sector) % (2 * sector) - sector)
+        reach = straight + lens.blade_curvature * (1 - straight)
+    else:
+        reach = np.ones_like(angle)
+    angle = angle + math.radians(lens.rotation_deg)
+    return np.stack([reach * np.cos(angle) / lens.squeeze, -reach * np.sin(angle)], axis=1)
+
+
+def chords_of_polygon(corners: Array) -> list[Chords]:
+    """The one part of a convex polygon."""
+    rows = (np.arange(2 * ROWS_PER_UNIT) + 0.5) / ROWS_PER_UNIT - 1
+    left, right = np.full(rows.shape, np.inf), np.full(rows.shape, -np.inf)
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        if y0 == y1:
+            continue
+        first, last = np.searchsorted(rows, [min(y0, y1), max(y0, y1)])
+        x = x0 + (rows[first:last] - y0) / (y1 - y0) * (x1 - x0)
+        left[first:last] = np.minimum(left[first:last], x)
+        right[first:last] = np.maximum(right[first:last], x)
+    is_outside = right < left
+    left[is_outside] = right[is_outside] = 0.0
+    return [Chords(left, right)]
+
+
+def chords_of_mask(mask: NDArray[np.bool_], squeeze: float) -> list[Chords]:
+    """The parts of a mask (h,w) that is shown fitted into the unit circle; part k holds the k-th run of every row."""
+    height, width = mask.shape
+    unit = 2 / math.hypot(height, width)
+    rows = (np.arange(2 * ROWS_PER_UNIT) + 0.5) / ROWS_PER_UNIT - 1
+    line = np.floor(rows / unit + height / 2).astype(int)
+    runs = [_runs_of_row(mask[j]) if 0 <= j < height else [] for j in line]
+    parts = []
+    for k in range(max(len(run) for run in runs)):
+        edges = np.array([run[k] if k < len(run) else (width / 2, width / 2) for run in runs])
+        x = (edges - width / 2) * unit / squeeze
+        parts.append(Chords(x[:, 0], x[:, 1]))
+    return parts
+
+
+def _runs_of_row(row: NDArray[np.bool_]) -> list[tuple[float, float]]:
+    steps = np.diff(np.concatenate([[0], row.astype(np.int8), [0]]))
+    return list(zip(np.flatnonzero(steps == 1).astype(float), np.flatnonzero(steps == -1).astype(float), strict=True))
+
+
+def shape_parts(lens: Lens) -> list[Chords]:
+    """The parts of the lens's aperture without aberration."""
+    if lens.aperture_image is None:
+        return chords_of_polygon(outline(lens))
+    from vdof.aperture_image import read_aperture
+
+    return chords_of_mask(read_aperture(lens.aperture_image), lens.squeeze)
+
+
+def ring_gains(amount: float) -> tuple[Array, Array]:
+    """Scales and brightness of nested copies that add up to `1 + amount (2 rho^2 - 1)`, the profile of primary
+    spherical aberration to first order (Welford, "Aberrations of Optical Systems", 1986, 6.3), with unit energy."""
+    if amount == 0:
+        return np.ones(1), np.ones(1)
+    scale = np.sqrt(np.arange(RINGS, 0, -1) / RINGS)  # rings of equal area, from the rim inward
+    middle = scale**2 - 0.5 / RINGS
+    brightness = 1 + amount * (2 * middle - 1)
+    return scale, np.diff(brightness, prepend=0.0)
 
 
 @lru_cache(maxsize=8)
-def _span_table(corners: bytes, max_radius: int) -> SpanTable:
-    borders, width, moment = _integrals(corners)
-    radii = np.maximum(np.arange(max_radius * STEPS_PER_PIXEL + 2) / STEPS_PER_PIXEL, 0.5)
+def _span_table(lens_items: tuple[tuple[str, object], ...], max_radius: int) -> SpanTable:
+    lens = Lens(**dict(lens_items))  # type: ignore[arg-type]
+    parts = shape_parts(lens)
+    scales, behind = ring_gains(lens.spherical_aberration)
+    _, before = ring_gains(-lens.spherical_aberration)
+    spans = np.stack([_tabulate(part, scale, max_radius) for scale in scales for part in parts])
+    gain = np.stack([np.repeat(before, len(parts)), np.repeat(behind, len(parts))]).astype(np.float32)
+    area = sum(float((part.right - part.left).sum()) for part in parts) / ROWS_PER_UNIT
+    clip = _tabulate_clip(parts, lens.squeeze) if lens.cat_eye else np.ones((CLIP_STEPS, CLIP_ANGLES + 1))
+    return SpanTable(np.ascontiguousarray(spans), gain, max_radius + 1, area, clip.astype(np.float32))
+
+
+def _tabulate(part: Chords, scale: float, max_radius: int) -> NDArray[np.float32]:
+    """Mean centre and half width of every row at every radius, from running integrals over the fine rows."""
+    borders = np.arange(2 * ROWS_PER_UNIT + 1) / ROWS_PER_UNIT - 1
+    width = np.concatenate([[0.0], np.cumsum(part.right - part.left)]) / ROWS_PER_UNIT
+    moment = np.concatenate([[0.0], np.cumsum((part.right**2 - part.left**2) / 2)]) / ROWS_PER_UNIT
+    radii = np.maximum(np.arange(max_radius * STEPS_PER_PIXEL + 2) / STEPS_PER_PIXEL, 0.5) * scale
     edges = (np.arange(-max_radius - 1, max_radius + 3) - 0.5)[:, None] / radii[None, :]
     row_width = np.diff(np.interp(edges, borders, width), axis=0) * radii**2
     row_moment = np.diff(np.interp(edges, borders, moment), axis=0) * radii**3
     centre = np.divide(row_moment, row_width, out=np.zeros_like(row_width), where=row_width > 1e-9)
-    spans = np.stack([centre, row_width / 2], axis=2).astype(np.float32)
-    return SpanTable(np.ascontiguousarray(spans), max_radius + 1, float(width[-1]))
+    return np.stack([centre, row_width / 2], axis=2).astype(np.float32)
+
+
+def _tabulate_clip(parts: list[Chords], squeeze: float) -> Array:
+    """Share of the shape inside a displaced unit circle; displacement and circle are squeezed as the shape is."""
+    rows = (np.arange(2 * ROWS_PER_UNIT) + 0.5) / ROWS_PER_UNIT - 1
+    whole = sum(float((part.right - part.left).sum()) for part in parts)
+    share = np.empty((CLIP_STEPS, CLIP_ANGLES + 1))
+    for step in range(CLIP_STEPS):
+        for turn in range(CLIP_ANGLES + 1):
+            shift, angle = step / (CLIP_STEPS - 1), 2 * math.pi * turn / CLIP_ANGLES
+            half = np.sqrt(np.maximum(1 - (rows - shift * math.sin(angle)) ** 2, 0)) / squeeze
+            centre = shift * math.cos(angle) / squeeze
+            kept = [np.minimum(p.right, centre + half) - np.maximum(p.left, centre - half) for p in parts]
+            share[step, turn] = sum(float(np.maximum(k, 0).sum()) for k in kept) / whole
+    return share

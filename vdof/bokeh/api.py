@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vdof.bokeh.config import BokehConfig
+from vdof.bokeh.highlights import darken_corners, recover_highlights
 from vdof.errors import BackendError, ShapeError
 from vdof.lens import Lens
 from vdof.optics import coc_from_depth, require_focus_beyond
@@ -53,8 +54,18 @@ def render_coc(rgb: Tensor, coc: Tensor, lens: Lens, config: BokehConfig | None 
     require_picture(rgb)
     require_map("coc", coc, rgb)
     backend = choose_backend(config.backend, rgb.device)
-    frames = [backend(frame, radius[0], lens, config) for frame, radius in zip(rgb.float(), coc.float() / 2, strict=True)]
-    return torch.stack(frames)
+    light = recover_highlights(rgb.float(), config.highlights)
+    out = [_render_frame(backend, *frame, lens, config) for frame in zip(light, coc[:, 0].float() / 2, strict=True)]
+    return darken_corners(torch.stack(out), lens.vignetting_stops)
+
+
+def _render_frame(backend: Backend, rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -> Tensor:
+    """One frame (3,H,W); with longitudinal colour, green and magenta are rendered with their own radii."""
+    if lens.axial_colour_um == 0:
+        return backend(rgb, radius, lens, config)
+    shift = lens.axial_colour_um / 2000 * rgb.shape[2] / lens.sensor_width_mm
+    green, magenta = backend(rgb, radius, lens, config), backend(rgb, radius - shift, lens, config)
+    return torch.stack([magenta[0], green[1], magenta[2]])
 
 
 def choose_backend(name: str, device: torch.device) -> Backend:
@@ -63,12 +74,12 @@ def choose_backend(name: str, device: torch.device) -> Backend:
     if name == "auto":
         on_cuda = device.type == "cuda" and importlib.util.find_spec("triton") is not None
         chosen = "numba" if device.type == "cpu" else "triton" if on_cuda else "torch"
-        if (chosen, device.type) not in _announced:
-            _announced.add((chosen, device.type))
-            log.info("bokeh backend: %s (auto, for %s)", chosen, device.type)
+    if (name, chosen) not in _announced:
+        _announced.add((name, chosen))
+        log.info("bokeh backend: %s (%s, on %s)", chosen, name, device.type)
     if chosen == "numba":
         if device.type != "cpu":
-            raise BackendError(f"bokeh.backend=numba renders on the cpu, got a tensor on {device}; use backend=auto or torch")
+            raise BackendError(f"bokeh.backend=numba renders on the cpu, got a tensor on {device}; use auto or torch")
         from vdof.bokeh.numba_backend import render_frame
 
         return render_frame

@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 OWN, BEHIND, RIM = 0, 1, 2
@@ -26,6 +28,8 @@ EDGE_TRUST = 0.05
 """Weight of a pixel on a depth edge as a sample of the background: it may be mixed from both sides."""
 MAX_LEVELS = 24
 LEVEL_STEP = 1.5
+FULL_CLIP = 4.0
+"""Radius, px, from which the barrel cuts a disc fully (cat-eye); below, the cut fades with the radius."""
 SMALL_RADIUS = 1.25
 """Below this radius, px, a source is a sharp pixel mixed with a disc of this radius so that its variance is right."""
 
@@ -71,6 +75,13 @@ class Layers:
 def measure_level(picture: Tensor) -> float:
     """Brightness of a frame (H,W,3) against which a light is bright: the squared mean root of its brightest channel."""
     return max(float(picture.amax(2).clamp(min=0).sqrt().mean()) ** 2, 1e-12)
+
+
+def field_of_view(layers: Layers, cat_eye: float, squeeze: float) -> NDArray[np.float32]:
+    """Centre x, y of the picture in the layers, px; displacement of the cutting circle per px; squeeze."""
+    height, width = layers.radius.shape[1:]
+    half_diagonal = math.hypot(height - 2 * layers.margin, width - 2 * layers.margin) / 2
+    return np.array([width / 2, height / 2 - 0.5, cat_eye / half_diagonal, squeeze], np.float32)
 
 
 def level_count(nearest: float, farthest: float) -> int:

@@ -29,5 +29,5 @@ def render_frame(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -
         layers = split_layers(colour, signed, margin)
     else:
         layers = Layers(colour[None], signed[None], np.ones_like(signed)[None], margin)
-    out = splat(layers, span_table(lens, largest), group_borders(lowest, highest))
+    out = splat(layers, span_table(lens, largest), group_borders(lowest, highest), lens.cat_eye, lens.squeeze)
     return torch.from_numpy(out).permute(2, 0, 1).contiguous()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vdof.bokeh.aperture import STEPS_PER_PIXEL, SpanTable
-from vdof.bokeh.layers import SMALL_RADIUS, Layers
+from vdof.bokeh.layers import FULL_CLIP, SMALL_RADIUS, Layers, field_of_view
 from vdof.bokeh.threads import run_rows
 
 f4 = np.float32
@@ -27,22 +27,26 @@ SMALL = f4(SMALL_RADIUS)
 SMALL_EFFECTIVE = f4(math.sqrt(SMALL_RADIUS**2 - 1 / 3))
 
 
-def splat(layers: Layers, table: SpanTable, borders: NDArray[np.float32]) -> NDArray[np.float32]:
+def splat(
+    layers: Layers, table: SpanTable, borders: NDArray[np.float32], cat_eye: float, squeeze: float
+) -> NDArray[np.float32]:
     """Layers of sources -> picture (H,W,3), the layers' margin taken off."""
     _, height, width = layers.radius.shape
     start = np.zeros(height + 1, np.int64)
     run_rows(_count_records, 0, height, layers.radius, layers.weight, start)
     np.cumsum(start, out=start)
     records = np.empty((int(start[-1]), RECORD), f4)
+    field = field_of_view(layers, cat_eye, squeeze)
     shift = np.array(layers.group_shift)
     sources = (layers.colour, layers.radius, layers.weight)
-    run_rows(_fill_records, 0, height, *sources, shift, borders, f4(table.area), start, records)
+    run_rows(_fill_records, 0, height, *sources, shift, borders, f4(table.area), table.clip, field, start, records)
     reach = np.zeros(records.shape[0] // CHUNK + 1, np.int32)
     run_rows(_measure_reach, 0, reach.size, records, reach, step=1024)
     groups = borders.size + 1 + int(shift.max())
     margin = layers.margin
     out = np.empty((height - 2 * margin, width - 2 * margin, 3), f4)
-    run_rows(_splat_rows, 0, out.shape[0], start, records, reach, table.spans, table.max_row, groups, width, margin, out)
+    shape = (table.spans, table.gain, table.max_row, field)
+    run_rows(_splat_rows, 0, out.shape[0], start, records, reach, *shape, groups, width, margin, out)
     return out
 
 
@@ -58,7 +62,7 @@ def _count_records(y0, y1, radius, weight, start):
 
 
 @compiled
-def _fill_records(y0, y1, colour, radius, weight, group_shift, borders, unit_area, start, records):
+def _fill_records(y0, y1, colour, radius, weight, group_shift, borders, unit_area, clip, field, start, records):
     for y in range(y0, y1):
         i = start[y]
         for x in range(radius.shape[2]):
@@ -78,9 +82,31 @@ def _fill_records(y0, y1, colour, radius, weight, group_shift, borders, unit_are
                     i += 1
                 else:
                     size = f4(math.sqrt(size * size - f4(1 / 3)))
-                w /= unit_area * size * size
+                w /= unit_area * size * size * _clipped_share(clip, field, f4(x) + f4(0.5), f4(y), size)
                 _put_record(records, i, x, size * f4(STEPS_PER_PIXEL), group, side, w, colour[layer, y, x])
                 i += 1
+
+
+@compiled
+def _clip_shift(field, x, y, size):
+    """Displacement of the cutting circle, in aperture radii, of a disc at (x, y); small discs are hardly cut."""
+    amount = -field[2] * min(size / f4(FULL_CLIP), f4(1))
+    return (x - field[0]) * amount, (y - field[1]) * amount
+
+
+@compiled
+def _clipped_share(clip, field, x, y, size):
+    """Share of its light that a cut disc would lose, given back through its weight."""
+    if field[2] == f4(0):
+        return f4(1)
+    shift_x, shift_y = _clip_shift(field, x, y, size)
+    shift = f4(math.sqrt(shift_x * shift_x + shift_y * shift_y)) * f4(clip.shape[0] - 1)
+    turn = f4(math.atan2(shift_y, shift_x) / (2 * math.pi) + 1) % f4(1) * f4(clip.shape[1] - 1)
+    i, j = min(int(shift), clip.shape[0] - 2), min(int(turn), clip.shape[1] - 2)
+    u, v = shift - f4(i), turn - f4(j)
+    low = clip[i, j] + v * (clip[i, j + 1] - clip[i, j])
+    high = clip[i + 1, j] + v * (clip[i + 1, j + 1] - clip[i + 1, j])
+    return low + u * (high - low)
 
 
 @compiled
@@ -107,45 +133,61 @@ def _measure_reach(c0, c1, records, reach):
 
 
 @compiled
-def _splat_rows(y0, y1, start, records, reach, spans, max_row, groups, width, margin, out):
+def _splat_rows(y0, y1, start, records, reach, spans, gain, max_row, field, groups, width, margin, out):
     height = start.size - 1
     rows = np.empty((width + 2, groups, 4), np.float32)
     for y in range(y0, y1):
         rows[:] = f4(0)
         for source_row in range(max(0, y + margin - max_row), min(height, y + margin + max_row + 1)):
-            _add_row(rows, y + margin - source_row, start[source_row], start[source_row + 1], records, reach, spans, max_row)
+            dy = y + margin - source_row
+            i, last = start[source_row], start[source_row + 1]
+            while i < last:
+                stop = min((i // CHUNK + 1) * CHUNK, last)
+                if reach[i // CHUNK] >= abs(dy):
+                    for part in range(spans.shape[0]):
+                        _add_spans(rows, dy, source_row, i, stop, records, spans[part], gain[:, part], max_row, field, part == 0)
+                i = stop
         _composite_row(rows, margin, out[y])
 
 
 @compiled
-def _add_row(rows, dy, first, last, records, reach, spans, max_row):
+def _add_spans(rows, dy, source_row, first, last, records, spans, gain, max_row, field, is_first):
     """Add the spans that the records first..last-1 have `dy` rows below them to the row's difference accumulators."""
     edge = f4(rows.shape[0] - 2)
-    i = first
-    while i < last:
-        stop = min((i // CHUNK + 1) * CHUNK, last)
-        if reach[i // CHUNK] < abs(dy):
-            i = stop
+    for k in range(first, last):
+        position = records[k, 1]
+        side = records[k, 3]
+        g = int(records[k, 2])
+        if position < f4(0):
+            if dy == 0 and is_first:
+                _add_end(rows, records[k, 0] - f4(0.5), g, f4(1), records, k)
+                _add_end(rows, records[k, 0] + f4(0.5), g, f4(-1), records, k)
             continue
-        for k in range(i, stop):
-            position = records[k, 1]
-            side = records[k, 3]
-            if position < f4(0):
-                if dy != 0:
-                    continue
-                centre, half = records[k, 0], f4(0.5)
-            else:
-                row = max_row + dy if side > f4(0) else max_row - dy
-                j = int(position)
-                t = position - f4(j)
-                half = spans[row, j, 1] + t * (spans[row, j + 1, 1] - spans[row, j, 1])
-                if half <= f4(0):
-                    continue
-                centre = records[k, 0] + side * (spans[row, j, 0] + t * (spans[row, j + 1, 0] - spans[row, j, 0]))
-            g = int(records[k, 2])
-            _add_end(rows, min(max(centre - half, f4(0)), edge), g, f4(1), records, k)
-            _add_end(rows, min(max(centre + half, f4(0)), edge), g, f4(-1), records, k)
-        i = stop
+        row = max_row + dy if side > f4(0) else max_row - dy
+        j = int(position)
+        t = position - f4(j)
+        half = spans[row, j, 1] + t * (spans[row, j + 1, 1] - spans[row, j, 1])
+        if half <= f4(0):
+            continue
+        centre = records[k, 0] + side * (spans[row, j, 0] + t * (spans[row, j + 1, 0] - spans[row, j, 0]))
+        left, right = centre - half, centre + half
+        if field[2] > f4(0):
+            left, right = _clip_span(field, records[k, 0], source_row, dy, side, position, left, right)
+        if left < right:
+            bright = gain[1] if side > f4(0) else gain[0]
+            _add_end(rows, min(max(left, f4(0)), edge), g, bright, records, k)
+            _add_end(rows, min(max(right, f4(0)), edge), g, -bright, records, k)
+
+
+@compiled
+def _clip_span(field, x, y, dy, side, position, left, right):
+    """The part of a span inside the displaced circle of the barrel."""
+    size = position / f4(STEPS_PER_PIXEL)
+    shift_x, shift_y = _clip_shift(field, x, f4(y), size)
+    off = f4(dy) - side * shift_y * size
+    half = f4(math.sqrt(max(size * size - off * off, f4(0)))) / field[3]
+    centre = x + side * shift_x * size / field[3]
+    return max(left, centre - half), min(right, centre + half)
 
 
 @compiled

@@ -29,4 +29,4 @@ def render_frame(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -
     else:
         layers = Layers(colour[None], signed[None], torch.ones_like(signed)[None], margin)
     borders = torch.from_numpy(group_borders(lowest, highest)).to(rgb.device)
-    return splat(layers, span_table(lens, largest), borders).permute(2, 0, 1).contiguous()
+    return splat(layers, span_table(lens, largest), borders, lens.cat_eye, lens.squeeze).permute(2, 0, 1).contiguous()

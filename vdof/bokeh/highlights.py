@@ -1,0 +1,40 @@
+"""Clipped lights recovered: 8-bit video stops at 1, so a lamp blurred over a disc would turn into grey mud."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vdof.bokeh.config import HighlightsConfig
+
+WINDOW_SHARE = 1 / 24
+"""Side of the window in which a light must be small, relative to the longer side of the picture."""
+
+
+def recover_highlights(rgb: Tensor, config: HighlightsConfig) -> Tensor:
+    """Raise what is clipped and small: rgb (B,3,H,W) scene-linear, clipped at 1 -> up to `1 + gain` times as bright.
+
+    The gain rises from 0 at the threshold to 1 at the clipping point with the power `roll_off`, and fades where bright
+    pixels fill more of their surroundings (a sky, a white wall), to nothing at one half. The hue is kept.
+    """
+    if config.gain == 0:
+        return rgb
+    peak = rgb.amax(1, keepdim=True)
+    ramp = ((peak - config.threshold) / (1 - config.threshold)).clamp(0, 1) ** config.roll_off
+    half = max(1, round(max(rgb.shape[2:]) * WINDOW_SHARE / 2))
+    window = 2 * half + 1
+    is_bright = F.pad((peak > config.threshold).to(rgb.dtype), (half,) * 4, mode="replicate")
+    share = F.avg_pool2d(F.avg_pool2d(is_bright, (window, 1), 1), (1, window), 1)
+    return rgb * (1 + config.gain * ramp * (1 - 2 * share).clamp(0, 1))
+
+
+def darken_corners(rgb: Tensor, stops: float) -> Tensor:
+    """Vignetting: rgb (B,3,H,W) times `2^(-stops rho^2)`, rho the distance from the centre, 1 in the corners."""
+    if stops == 0:
+        return rgb
+    height, width = rgb.shape[2:]
+    x = (torch.arange(width, device=rgb.device) + 0.5) / width * 2 - 1
+    y = (torch.arange(height, device=rgb.device) + 0.5) / height * 2 - 1
+    rho_square = ((x * width) ** 2 + (y * height)[:, None] ** 2) / (width**2 + height**2)
+    return rgb * torch.exp2(-stops * rho_square)

@@ -1,0 +1,63 @@
+"""The edges of upsampling compiled for the CPU; step by step as `vdof.stabilise.upsample.refine_edges`."""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+from vdof.bokeh.threads import run_rows
+
+compiled = numba.njit(nogil=True, cache=True, fastmath={"nsz", "arcp", "contract", "reassoc"})
+
+
+def refine_edges(
+    disparity: np.ndarray,
+    is_edge: np.ndarray,
+    coarse: np.ndarray,
+    fine: np.ndarray,
+    result: np.ndarray,
+    reach: int,
+    space_sigma: float,
+    colour_sigma: float,
+) -> None:
+    """Overwrite `result` (H,W) where `is_edge` (h,w) holds with the mean of disparity (h,w) over like-coloured places.
+
+    coarse: (3,h,w), fine: (3,H,W), the frame at both sizes.
+    """
+    by_space, by_colour = np.float32(0.5 / space_sigma**2), np.float32(0.5 / colour_sigma**2)
+    run_rows(_refine_rows, 0, result.shape[0], disparity, is_edge, coarse, fine, result, reach, by_space, by_colour)
+
+
+@compiled
+def _refine_rows(y0, y1, disparity, is_edge, coarse, fine, result, reach, by_space, by_colour):  # type: ignore[no-untyped-def]
+    h, w = disparity.shape
+    height, width = result.shape
+    down, across = np.float32(h / height), np.float32(w / width)
+    for y in range(y0, y1):
+        at_y = (y + np.float32(0.5)) * down - np.float32(0.5)
+        near_y = int(round(at_y))
+        for x in range(width):
+            at_x = (x + np.float32(0.5)) * across - np.float32(0.5)
+            near_x = int(round(at_x))
+            if not is_edge[min(max(near_y, 0), h - 1), min(max(near_x, 0), w - 1)]:
+                continue
+            red, green, blue = fine[0, y, x], fine[1, y, x], fine[2, y, x]
+            total, weights = np.float32(0), np.float32(0)
+            nearest = np.float32(1e30)
+            for repeat in range(2):  # first the least cost, so that the weights cannot all vanish
+                for dy in range(-reach, reach + 1):
+                    v = min(max(near_y + dy, 0), h - 1)
+                    for dx in range(-reach, reach + 1):
+                        u = min(max(near_x + dx, 0), w - 1)
+                        r, g, b = coarse[0, v, u] - red, coarse[1, v, u] - green, coarse[2, v, u] - blue
+                        far = (v - at_y) * (v - at_y) + (u - at_x) * (u - at_x)
+                        cost = far * by_space + (r * r + g * g + b * b) * by_colour
+                        if repeat == 0:
+                            nearest = min(nearest, cost)
+                        elif cost - nearest < 12:
+                            share = np.float32(math.exp(nearest - cost))
+                            total += share * disparity[v, u]
+                            weights += share
+            result[y, x] = total / weights

@@ -69,9 +69,9 @@ def test_key_depends_on_every_part():
 
 def test_cache_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert find_cache(CacheConfig(), tmp_path / "run") == tmp_path / "vdof"
-    assert find_cache(CacheConfig(dir="/x"), tmp_path / "run").as_posix() == "/x"
-    assert find_cache(CacheConfig(enabled=False), tmp_path / "run") == tmp_path / "run" / ".analysis"
+    assert find_cache(CacheConfig(), tmp_path / "a.mp4") == tmp_path / "vdof"
+    assert find_cache(CacheConfig(dir="/x"), tmp_path / "a.mp4").as_posix() == "/x"
+    assert find_cache(CacheConfig(enabled=False), tmp_path / "a.mp4") == tmp_path / ".a.analysis"
 
 
 def test_unwritable_cache_is_an_output_error(tmp_path):

@@ -143,7 +143,7 @@ def test_second_run_takes_pass_1_from_the_cache(job, clip, monkeypatch):
 
 def test_without_cache_nothing_stays(job, clip, tmp_path):
     folder = job(clip, "cache.enabled=false")
-    assert not (folder / ".analysis").exists()
+    assert not list(folder.glob(".*"))
     assert not (tmp_path / "cache").exists()
 
 
@@ -195,7 +195,7 @@ def test_nothing_whole_is_left_when_it_breaks_off(job, clip, tmp_path, monkeypat
     monkeypatch.setattr(pipeline, "blur", break_off)
     with pytest.raises(RuntimeError, match="power cut"):
         job(clip)
-    assert not list((tmp_path / "run").glob("*clip*"))
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 def test_live_frames_are_bounded(job, tmp_path, monkeypatch):

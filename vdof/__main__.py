@@ -58,7 +58,9 @@ def explain(error: BaseException) -> str:
     if key and ("not in '" in text or "Could not override" in text) and "could not be converted" not in text:
         return f"{key[1]}: no such key; {suggest_key(key[1])}"
     if isinstance(error, OverrideParseException):
-        return one_line(f"{error.override}: expected KEY=VALUE, as in input=clip.mp4; quote values with spaces or brackets")
+        return one_line(
+            f"{error.override}: expected KEY=VALUE, as in input=clip.mp4; quote values with spaces or brackets"
+        )
     known = [part for part in chain if isinstance(part, OmegaConfBaseException | HydraException)]
     deepest = next((part for part in reversed(known) if "$VALUE" not in str(part)), error)
     message = re.split(r"\n\s*full_key:", str(deepest))[0]
@@ -89,7 +91,8 @@ def raise_interrupt(*_: object) -> NoReturn:
 def main() -> None:
     """Console script. Exit codes: 0 done, 2 bad input or configuration, 130 interrupted."""
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    signal.signal(signal.SIGTERM, raise_interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, raise_interrupt)
     sys.argv[1:] = quote_paths(sys.argv[1:], any(flag in sys.argv for flag in MULTIRUN_FLAGS))
     try:
         register_schemas()

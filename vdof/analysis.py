@@ -104,10 +104,10 @@ def make_key(**parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def find_cache(config: CacheConfig, run_folder: Path) -> Path:
-    """The folder that holds analyses."""
+def find_cache(config: CacheConfig, output: Path) -> Path:
+    """The folder that holds analyses; without a cache, one beside `output` that lasts as long as the run."""
     if not config.enabled:
-        return run_folder / ".analysis"
+        return output.with_name(f".{output.stem}.analysis")
     if config.dir is not None:
         return Path(config.dir)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vdof"

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vdof.analysis import Analysis
@@ -21,6 +22,8 @@ PACKAGES = ("vdof", "torch", "av", "numpy", "opencv-python", "kornia", "hydra-co
 _PREVIEW_WIDTH = 960
 """px; each half of a before/after picture is at most this wide."""
 
+Picture = NDArray[np.uint8]
+
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
@@ -30,10 +33,6 @@ class Outputs:
     shot_log: Path
     run_record: Path
     previews: tuple[Path, Path]
-
-    @property
-    def folder(self) -> Path:
-        return self.clip.parent
 
 
 def choose_outputs(
@@ -62,15 +61,21 @@ def choose_outputs(
     return outputs
 
 
-def write_preview(path: Path, before: Tensor, after: Tensor) -> None:
-    """One PNG, before on the left and after on the right; both (1,3,H,W) display-encoded."""
+def make_preview(before: Tensor, after: Tensor) -> Picture:
+    """(H,2W,3) RGB: before on the left and after on the right; both (1,3,H,W) display-encoded."""
     halves = [to_bytes(image) for image in (before, after)]
     height, width = halves[0].shape[:2]
     if width > _PREVIEW_WIDTH:
         size = (_PREVIEW_WIDTH, round(height * _PREVIEW_WIDTH / width))
         halves = [cv2.resize(half, size, interpolation=cv2.INTER_AREA) for half in halves]
-    with replace_when_whole(path) as temporary:
-        cv2.imwrite(str(temporary), np.hstack(halves)[..., ::-1])
+    return np.hstack(halves)
+
+
+def write_previews(outputs: Outputs, previews: list[Picture]) -> None:
+    """The before/after pictures as PNG."""
+    for path, picture in zip(outputs.previews, previews, strict=True):
+        with replace_when_whole(path) as temporary:
+            cv2.imwrite(str(temporary), picture[..., ::-1])
 
 
 def to_bytes(image: Tensor) -> Any:

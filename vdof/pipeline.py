@@ -22,7 +22,7 @@ from vdof.depth import DepthEstimator, open_estimator
 from vdof.device import choose_device
 from vdof.files import hash_file
 from vdof.optics import coc_from_disparity
-from vdof.outputs import Outputs, choose_outputs, write_preview, write_run_record
+from vdof.outputs import Picture, choose_outputs, make_preview, write_previews, write_run_record
 from vdof.plan import FramePlan, Plan, plan_shots
 from vdof.shotlog import ShotEntry, read_shot_log, write_shot_log
 from vdof.shots import AnalysisFrame, ShotsConfig, split_shots
@@ -47,14 +47,16 @@ def run(config: VdofConfig, run_folder: Path) -> None:
     entries = read_shot_log(Path(config.shot_log)) if config.shot_log else []
     clock = StageClock()
     source_sha256 = hash_file(info.path)
-    analysis = analyse(config, info, entries, device, outputs.folder, source_sha256, clock)
+    cache = find_cache(config.cache, outputs.clip)
     try:
+        analysis = analyse(config, info, entries, device, cache, source_sha256, clock)
         with clock.measure("focus"):
             plan = plan_shots(config, info, analysis, entries, lambda: read_small(config, info))
-        render(config, info, analysis, plan, outputs, device, clock)
+        previews = render(config, info, analysis, plan, outputs.clip, device, clock)
     finally:
         if not config.cache.enabled:
-            shutil.rmtree(analysis.folder.parent)
+            shutil.rmtree(cache, ignore_errors=True)
+    write_previews(outputs, previews)
     write_shot_log(outputs.shot_log, info.path.name, plan.reports, info.frame_rate)
     write_run_record(
         outputs.run_record, as_plain(config), source_sha256, analysis, device, clock.seconds(), len(plan.frames)
@@ -67,7 +69,7 @@ def analyse(
     info: VideoInfo,
     entries: list[ShotEntry],
     device: torch.device,
-    run_folder: Path,
+    cache: Path,
     source_sha256: str,
     clock: StageClock,
 ) -> Analysis:
@@ -78,7 +80,7 @@ def analyse(
         source=source_sha256, frames=config.frames, video=vars(config.video), depth=estimator.describe(),
         shots=vars(shots), stabilise=asdict(config.stabilise), long_side=ANALYSIS_LONG_SIDE,
     )  # fmt: skip
-    folder = find_cache(config.cache, run_folder) / key
+    folder = cache / key
     found = load(folder)
     if found is not None:
         log.info("pass 1 comes from the cache: %s", folder)
@@ -151,21 +153,23 @@ def render(
     info: VideoInfo,
     analysis: Analysis,
     plan: Plan,
-    outputs: Outputs,
+    output: Path,
     device: torch.device,
     clock: StageClock,
-) -> None:
-    """Pass 2: decode, blur and encode overlap in threads; order and time stamps are kept."""
+) -> list[Picture]:
+    """Pass 2: decode, blur and encode overlap in threads; order and time stamps are kept. Returns the previews."""
+    previews: list[Picture] = []
     frames = parse_frame_range(config.frames)
     size = cap_size(info, config.resolution)
     reader = read_frames(info.path, config.video, frames=frames, size=size, info=info)
-    writer = Writer(outputs.clip, info, config.encode, frames=frames, size=size, overwrite=config.overwrite)
+    writer = Writer(output, info, config.encode, frames=frames, size=size, overwrite=config.overwrite)
     with reader, writer, closing(prefetch(clock.watch("decode (pass 2)", reader))) as decoded:
-        rendered = clock.watch("bokeh", render_frames(decoded, analysis, plan, info, config, device, outputs))
+        rendered = clock.watch("bokeh", render_frames(decoded, analysis, plan, info, config, device, previews))
         with closing(prefetch(rendered)) as finished:
             for frame in tqdm(finished, desc="render", unit="frame", total=len(plan.frames), dynamic_ncols=True):
                 with clock.measure("encode"):
                     writer.write(frame)
+    return previews
 
 
 def render_frames(
@@ -175,14 +179,13 @@ def render_frames(
     info: VideoInfo,
     config: VdofConfig,
     device: torch.device,
-    outputs: Outputs,
+    previews: list[Picture],
 ) -> Iterator[Frame]:
-    """Each frame through its lens."""
+    """Each frame through its lens; before/after pictures of the plan's two frames are added to `previews`."""
     for frame, step, (_, disparity) in zip(frames, plan.frames, analysis.disparities(), strict=True):
         sharp = turn_upright(frame.rgb.to(device), info)
         image = to_display(blur(sharp, disparity.to(device), step, info, config), info.colour.transfer).clamp(0, 1)
-        if frame.index in plan.preview_frames:
-            write_preview(outputs.previews[plan.preview_frames.index(frame.index)], sharp, image)
+        previews += [make_preview(sharp, image)] * plan.preview_frames.count(frame.index)
         yield replace(frame, rgb=turn_back(image, info).cpu())
 
 

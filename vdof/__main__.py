@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vdof.config import build, find_conf, register_schemas, suggest_key
 from vdof.errors import VdofError
+from vdof.tasks import run_task
 
 log = logging.getLogger("vdof")
 
@@ -24,13 +25,11 @@ PATH_KEYS = ("input", "output", "shot_log", "depth.path", "cache.dir")
 MULTIRUN_FLAGS = ("-m", "--multirun")
 
 
-def run_task(tree: DictConfig) -> None:
+def run_job(tree: DictConfig) -> None:
     """One composed job."""
-    from vdof.pipeline import run
-
     folder = Path(HydraConfig.get().runtime.output_dir)
     try:
-        run(build(tree), folder)
+        run_task(build(tree), folder)
     except VdofError as error:
         fail(error)
     finally:
@@ -96,7 +95,7 @@ def main() -> None:
     sys.argv[1:] = quote_paths(sys.argv[1:], any(flag in sys.argv for flag in MULTIRUN_FLAGS))
     try:
         register_schemas()
-        app = hydra.main(version_base="1.3", config_path=str(find_conf()), config_name="config")(run_task)
+        app = hydra.main(version_base="1.3", config_path=str(find_conf()), config_name="config")(run_job)
         app()
     except VdofError as error:
         fail(error)

@@ -21,9 +21,8 @@ from vdof.focus import FocusConfig
 from vdof.lens import Lens
 from vdof.shots import ShotsConfig
 from vdof.stabilise import StabiliseConfig
+from vdof.tasks import TASKS, WITHOUT_INPUT
 from vdof.video import EncodeConfig, VideoConfig, parse_frame_range
-
-TASKS = ("render",)
 
 
 @dataclass
@@ -98,6 +97,8 @@ def find_conf() -> Path:
 
 def build(tree: DictConfig) -> VdofConfig:
     """Hydra's composed tree as checked dataclasses."""
+    if OmegaConf.is_missing(tree, "input") and tree.task in WITHOUT_INPUT:
+        tree.input = ""
     if OmegaConf.is_missing(tree, "input"):
         raise ConfigError("input: not given; say which clip, for example: vdof input=clip.mp4")
     missing = sorted(key for key in OmegaConf.missing_keys(tree) if not key.startswith("hydra"))

@@ -9,7 +9,6 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from vdof.__main__ import explain, quote_paths
-from vdof.bokeh import BokehConfig
 from vdof.config import GROUPS, as_plain, build, find_conf, register_schemas
 from vdof.depth import EmbeddedConfig
 from vdof.errors import ConfigError
@@ -52,7 +51,6 @@ def test_defaults_live_in_the_dataclasses():
     config = make()
     assert config.lens == Lens()
     assert config.depth == EmbeddedConfig()
-    assert config.bokeh == BokehConfig()
     assert config.shots == ShotsConfig()
     assert config.stabilise == StabiliseConfig()
 

@@ -42,7 +42,7 @@ def read_clip(path: Path, estimator: DepthEstimator, start: int, count: int) -> 
     with read_frames(path, frames=range(start, start + count), size=size, info=info) as frames:
         rgb = torch.cat([frame.rgb.reshape(1, 3, *frame.rgb.shape[-2:]).float() for frame in frames])
     disparity = torch.cat([estimator.estimate(rgb[i : i + 1], [start + i]).cpu() for i in range(len(rgb))])
-    shape = disparity.shape[-2:]
+    shape = (disparity.shape[2], disparity.shape[3])
     solver = DisFlow()
     greys = [to_grey(rgb[i : i + 1]) for i in range(len(rgb))]
     flow, is_seen = np.zeros((len(rgb), *shape, 2), np.float32), np.zeros((len(rgb), *shape), bool)

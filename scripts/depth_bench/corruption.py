@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from vdof.flow import warp_array
+
 
 @dataclass(frozen=True, slots=True)
 class Corruption:
@@ -46,7 +48,7 @@ def corrupt(depth: np.ndarray, corruption: Corruption, seed: int) -> np.ndarray:
         share = corruption.memory if t else 0.0
         drift = share * drift + np.sqrt(1 - share**2) * fresh
         target = grid + corruption.edge * np.stack([_make_field(rng, (h, w), w / 40) for _ in range(2)], -1)
-        seen = cv2.remap(disparity[t], target, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        seen = warp_array(disparity[t].astype(np.float32), target)
         seen = cv2.GaussianBlur(seen, (0, 0), 1.0)
         grain = rng.standard_normal((h, w)).astype(np.float32)
         result.append(scale * (seen - low) / (high - low) + shift + corruption.drift * drift + corruption.grain * grain)

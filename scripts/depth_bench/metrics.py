@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from depth_bench.sequences import Sequence
+from vdof.flow import to_target, warp_array
 
 _DEEPEST = 20.0
 """m: farther is not measured."""
@@ -49,12 +49,10 @@ def fit_to_truth(disparity: np.ndarray, truth: Sequence) -> np.ndarray:
 
 def measure_opwd(disparity: np.ndarray, flow: np.ndarray, is_seen: np.ndarray) -> float:
     """Return OPWd in %; disparity (T,H,W) > 0, flow (T,H,W,2) px from t to t-1, is_seen (T,H,W)."""
-    h, w = disparity.shape[1:]
-    grid = np.stack(np.meshgrid(np.arange(w), np.arange(h)), -1).astype(np.float32)
     changes = []
     for t in range(1, len(disparity)):
         before = disparity[t - 1].astype(np.float32)
-        warped = cv2.remap(before, grid + flow[t], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        warped = warp_array(before, to_target(flow[t]))
         changes.append((np.abs(warped - disparity[t]) / disparity[t])[is_seen[t]].mean())
     return 100 * float(np.mean(changes))
 

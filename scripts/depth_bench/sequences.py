@@ -212,6 +212,8 @@ def _trace(
         target = before @ intrinsics.T
         target = (target[..., :2] / target[..., 2:]).astype(np.float32)
         flow[t] = target - np.stack([x, y], -1)
-        there = cv2.remap(depth[t - 1], target, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=-1)
-        is_seen[t] = np.abs(there - before[..., 2]) < 0.05 * before[..., 2]
+        u, v = (np.round(target[..., axis]).astype(int) for axis in (0, 1))
+        is_inside = (u >= 0) & (u < w) & (v >= 0) & (v < h)
+        there = depth[t - 1][v.clip(0, h - 1), u.clip(0, w - 1)]
+        is_seen[t] = is_inside & (np.abs(there - before[..., 2]) < 0.05 * before[..., 2])
     return flow, is_seen

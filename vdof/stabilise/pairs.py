@@ -10,12 +10,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vdof.flow import is_consistent_array, to_target, warp_array
+
 _LARGEST_SAMPLE = 1500
 _HYPOTHESES = 64
 _REWEIGHTINGS = 5
 _TUKEY = 4.7
 """sigmas beyond which a pixel counts nothing."""
 _SCALE_LIMITS = (0.5, 2.0)
+_THIN = 3
+"""Every third pixel in each direction is looked at."""
+_LEAST_SHARE = 0.15
+"""Of the frame that both frames must show."""
+_BLANK = 2.0
+"""codes: a frame of smaller standard deviation shows nothing."""
+_SAME_GREY = 30
+"""codes."""
+_REST = 0.3
+"""px: a shorter flow is rest."""
+_TEXTURE = 6
+"""codes between neighbours: flow can be trusted to see motion there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,18 @@ class AffinePair:
     """Trust in the scale, 0..1."""
     shift_weight: float
     """Trust in the shift, 0..1."""
+    is_rest: bool
+    """Found on what stood still in front of a camera that stood still, shift only; else on all that both frames show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Small:
+    """A frame at the size at which pairs are compared."""
+
+    grey: np.ndarray
+    """(h,w) uint8."""
+    disparity: np.ndarray
+    """(h,w) float32, measured from the shot's reference level."""
 
 
 def fit_affine(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
@@ -66,20 +92,62 @@ def fit_affine(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
 
 
 def fit_pair(
-    first: int, second: int, x: np.ndarray, y: np.ndarray, is_trusted: np.ndarray, least_share: float = 0.15
-) -> AffinePair | None:
-    """Return the map from x to y, or None if too little of the frame is shared.
+    first: int, second: int, a: Small, b: Small, there: np.ndarray, back: np.ndarray
+) -> list[AffinePair]:
+    """Return the map from frame a to frame b found on all that both show and, if the camera stands still, on the rest.
 
-    x: disparity (h,w) of `first`; y: that of `second` fetched onto x's grid; is_trusted: (h,w) bool.
+    there: flow (h,w,2) px from a to b; back: from b to a. Empty if the frames share too little.
     """
-    share = float(is_trusted.mean())
-    chosen_x, chosen_y = x[is_trusted], y[is_trusted]
-    if share < least_share or chosen_x.size < 8:
+    if min(float(a.grey.std()), float(b.grey.std())) < _BLANK:
+        return []
+    target = to_target(there)
+    is_trusted = is_consistent_array(there, back) & looks_the_same(a.grey, warp_array(b.grey, target))
+    thin = (slice(None, None, _THIN), slice(None, None, _THIN))
+    x, y = a.disparity[thin], warp_array(b.disparity, np.ascontiguousarray(target[thin]))
+    is_at_rest = (there**2).sum(axis=-1) < _REST**2
+    pairs = [_fit_chosen(first, second, x, y, is_trusted[thin], is_rest=False)]
+    if camera_is_still(a.grey, is_at_rest):
+        pairs.append(_fit_chosen(first, second, x, y, (is_trusted & is_at_rest)[thin], is_rest=True))
+    return [pair for pair in pairs if pair is not None]
+
+
+def _fit_chosen(
+    first: int, second: int, x: np.ndarray, y: np.ndarray, is_chosen: np.ndarray, is_rest: bool
+) -> AffinePair | None:
+    share = float(is_chosen.mean())
+    x, y = x[is_chosen], y[is_chosen]
+    if share < _LEAST_SHARE or x.size < 8:
         return None
-    step = max(1, -(-chosen_x.size // _LARGEST_SAMPLE))
-    scale, shift, correlation = fit_affine(chosen_x[::step], chosen_y[::step])
     falloff = share / (1 + 0.3 * (second - first - 1))
-    return AffinePair(first, second, scale, shift, correlation**4 * falloff, falloff)
+    if is_rest:
+        return AffinePair(first, second, 1.0, float(np.median(y - x)), 1.0, falloff, is_rest)
+    step = max(1, -(-x.size // _LARGEST_SAMPLE))
+    scale, shift, correlation = fit_affine(x[::step], y[::step])
+    return AffinePair(first, second, scale, shift, correlation**4 * falloff, falloff, is_rest)
+
+
+def looks_the_same(grey: np.ndarray, fetched: np.ndarray) -> np.ndarray:
+    """Return (h,w) bool: the two uint8 frames agree, apart from a change of brightness of the whole."""
+    difference = grey.astype(np.int16) - fetched
+    return np.abs(difference - int(np.median(difference[::4, ::4]))) < _SAME_GREY
+
+
+def camera_is_still(grey: np.ndarray, is_at_rest: np.ndarray) -> bool:
+    """Tell whether the background stayed where it was: nearly all texture near the top and the sides is at rest.
+
+    grey: (h,w) uint8; is_at_rest: (h,w) bool. A frame without texture there proves nothing. The identity is the one
+    homography that only a still camera makes; others are left to the kept trend.
+    """
+    h, w = grey.shape
+    texture = np.zeros((h, w), bool)
+    values = grey.astype(np.int16)
+    texture[:, 1:] = np.abs(np.diff(values, axis=1)) > _TEXTURE
+    texture[1:] |= np.abs(np.diff(values, axis=0)) > _TEXTURE
+    texture[h // 5 :, w // 5 : w - w // 5] = False
+    sides = [texture[:, : w // 5], texture[:, w - w // 5 :], texture[: h // 5]]
+    rest = [is_at_rest[:, : w // 5], is_at_rest[:, w - w // 5 :], is_at_rest[: h // 5]]
+    shares = [r[t].mean() for t, r in zip(sides, rest, strict=True) if t.sum() > 0.02 * t.size and t.sum() >= 20]
+    return len(shares) >= 2 and min(shares) > 0.5 and float(np.mean(shares)) > 0.8
 
 
 def _find_dominant(x: np.ndarray, y: np.ndarray, spread: float) -> tuple[float, float]:

@@ -73,6 +73,16 @@ class Measured:
     """How far a carried value may lie outside what is nearby, one sigma."""
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How disparity as a whole changes from a frame to its neighbour: `gain * disparity + offset`."""
+
+    gain: float
+    """> 0."""
+    offset: float
+    """In units of disparity."""
+
+
 def measure(disparity: np.ndarray, tolerance: float) -> Measured:
     """Return the frame's disparity (h,w) with its neighbourhood; a step of several tolerances is an edge."""
     lowest, highest = find_extremes(disparity, _REACH)
@@ -100,13 +110,17 @@ def _spread(image: np.ndarray, axis: int, choose: np.ufunc) -> np.ndarray:
     return result
 
 
-def carry(own: Measured, neighbour: Running | None, link: Link | None, kappa: float) -> Running:
-    """Return the running sum at a frame from that of its neighbour; kappa: 0..1, share of its weight that is kept."""
+def carry(own: Measured, neighbour: Running | None, link: Link | None, step: Step, kappa: float) -> Running:
+    """Return the running sum at a frame from that of its neighbour.
+
+    step: from the neighbour to this frame; kappa: 0..1, share of the neighbour's weight that is kept.
+    """
     mine = own.weight * own.disparity
     if neighbour is None or link is None:
         return Running(mine, own.weight)
     carried = warp_array(np.dstack([neighbour.total, neighbour.count]), link.target)
-    total, count = carried[..., 0], carried[..., 1]
+    count = carried[..., 1]
+    total = np.float32(step.gain) * carried[..., 0] + np.float32(step.offset) * count
     value = total / count
     outside = np.maximum(own.lowest - value, value - own.highest)
     np.maximum(outside, 0, out=outside)

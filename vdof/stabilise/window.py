@@ -8,75 +8,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vdof.errors import ConfigError, ShapeError
-from vdof.flow import (
-    DisFlow,
-    FlowConfig,
-    is_consistent_array,
-    resize_array,
-    resize_flow,
-    to_grey,
-    to_target,
-    warp_array,
-)
+from vdof.errors import ShapeError
+from vdof.flow import DisFlow, FlowConfig, resize_array, resize_flow, to_grey
 from vdof.shots import AnalysisFrame
-from vdof.stabilise.pairs import AffinePair, fit_pair
+from vdof.stabilise.config import StabiliseConfig, sync_reach
+from vdof.stabilise.level import Level, Leveller
+from vdof.stabilise.pairs import AffinePair, Small, fit_pair
 from vdof.stabilise.smooth import Link, Measured, Running, carry, join, link_frames, measure
-from vdof.stabilise.synchronise import find_trend, synchronise, trend_reach
 
 _PAIR_SIDE = 320
 """px, long side at which pairs are compared."""
 _TRUST_SIDE = 320
 """px, long side at which trust in the flow is found."""
-
-
-@dataclass
-class StabiliseConfig:
-    """How disparity is made stable over time."""
-
-    enabled: bool = True
-    """False: disparity passes through unchanged."""
-    offsets: list[int] = field(default_factory=lambda: [1, 4])
-    """Distances in frames at which frames are compared; 1 must be among them."""
-    trend_frames: float = 7.0
-    """Changes of scale and shift slower than this (standard deviation, frames) are taken for real and kept."""
-    kappa: float = 0.85
-    """Weight of a neighbouring frame in the filter along the flow, 0..1 (0: no filter)."""
-    colour_sigma: float = 0.06
-    """display-encoded: a point whose colour changes by more is not the same point."""
-    disparity_sigma: float = 0.08
-    """Share of the disparity's range: a carried value that differs by more is not believed."""
-    block: int = 24
-    """Frames given out at a time. Larger: less work at the seams, more memory."""
-    look_ahead: int = 24
-    """Frames after a block that the filter sees before the block is given out. The share of the future left out is
-    kappa^look_ahead, 2 % at the defaults, which moves the answer by less than 0.1 % of the disparity's range."""
-    flow: FlowConfig = field(default_factory=FlowConfig)
-    """The flow between neighbouring frames."""
-
-    def __post_init__(self) -> None:
-        if 1 not in self.offsets or min(self.offsets) < 1 or max(self.offsets) > 64:
-            raise ConfigError(f"stabilise.offsets must contain 1 and lie in 1..64, got {list(self.offsets)}")
-        if not 0 <= self.kappa < 1:
-            raise ConfigError(f"stabilise.kappa must be in [0, 1), got {self.kappa}")
-        for name in ("trend_frames", "colour_sigma", "disparity_sigma"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"stabilise.{name} must be > 0, got {getattr(self, name)}")
-        if self.block < 1 or self.look_ahead < 0:
-            raise ConfigError(
-                f"stabilise.block must be >= 1 and look_ahead >= 0, got {self.block} and {self.look_ahead}"
-            )
-
-
-def count_live_frames(config: StabiliseConfig) -> int:
-    """Return the most frames `stabilise_stream` ever holds at once (82 at the defaults), whatever the shot's length."""
-    return 1 if not config.enabled else config.block + config.look_ahead + _sync_reach(config) + max(config.offsets)
 
 
 def stabilise(disparity: Tensor, rgb: Tensor, config: StabiliseConfig | None = None) -> Tensor:
@@ -115,10 +64,6 @@ def stabilise_stream(
     yield from window.give(None)
 
 
-def _sync_reach(config: StabiliseConfig) -> int:
-    return trend_reach(config.trend_frames) + max(config.offsets)
-
-
 @dataclass(slots=True)
 class _Entry:
     """A frame inside the window with what is derived from it."""
@@ -130,10 +75,7 @@ class _Entry:
     """The frame's range of disparity, 2nd to 98th percentile."""
     grey: np.ndarray
     """(H,W) uint8."""
-    small_grey: np.ndarray
-    """uint8 at the size at which pairs are compared."""
-    small_disparity: np.ndarray
-    """float32 at that size."""
+    small: Small
     colour: np.ndarray | None
     """float32 RGB over the disparity's grid, at the size at which trust is found; dropped once linked."""
     to_previous: Link | None = None
@@ -152,6 +94,7 @@ class _Window:
         self._pair_flow = DisFlow(FlowConfig(preset="fast"))
         self._entries: list[_Entry] = []
         self._pairs: list[AffinePair] = []
+        self._leveller = Leveller(config)
         self._start = 0
         self._level: float | None = None
         self._past: Running | None = None
@@ -159,7 +102,7 @@ class _Window:
     def is_full(self) -> bool:
         """A block and all the future its answer depends on have arrived."""
         config = self.config
-        return len(self._entries) >= config.block + config.look_ahead + _sync_reach(config)
+        return len(self._entries) >= config.block + config.look_ahead + sync_reach(config)
 
     def add(self, frame: AnalysisFrame) -> None:
         """Take the next frame: find its flow to the frame before and its pairs with earlier ones."""
@@ -170,15 +113,14 @@ class _Window:
         last = len(self._entries) - 1
         for offset in self.config.offsets:
             if last >= offset:
-                pair = self._compare(last - offset, last)
-                if pair is not None:
-                    self._pairs.append(pair)
+                self._pairs += self._compare(last - offset, last)
 
     def give(self, count: int | None) -> Iterator[AnalysisFrame]:
         """Yield the oldest `count` frames (None: all) with their final disparity."""
         if not self._entries:
             return
-        levelled = self._level_frames()
+        level = self._leveller.level(self._pairs, self._start, len(self._entries))
+        levelled = self._apply(level)
         ahead = len(levelled) if count is None else min(count + self.config.look_ahead, len(levelled))
         count = len(levelled) if count is None else count
         future: list[Running] = []
@@ -186,17 +128,18 @@ class _Window:
         for i in reversed(range(ahead)):
             entry = self._entries[i]
             link = entry.to_next if i + 1 < ahead else None
-            running = carry(levelled[i], running, link, self.config.kappa)
+            running = carry(levelled[i], running, link, level.step(i + 1, i), self.config.kappa)
             if i < count:
                 future.append(running)
         for i in range(count):
             entry = self._entries[0]
-            self._past = carry(levelled[i], self._past, entry.to_previous, self.config.kappa)
+            self._past = carry(levelled[i], self._past, entry.to_previous, level.step(i - 1, i), self.config.kappa)
             stable = join(levelled[i], self._past, future.pop())
             del self._entries[0]
             self._start += 1
             yield self._finish(entry, stable)
-        oldest = self._start - _sync_reach(self.config)
+        self._leveller.advance(count)
+        oldest = self._start - sync_reach(self.config)
         self._pairs = [pair for pair in self._pairs if pair.first >= oldest]
 
     def _measure(self, frame: AnalysisFrame) -> _Entry:
@@ -215,8 +158,7 @@ class _Window:
             disparity=disparity,
             spread=float(high - low),
             grey=grey,
-            small_grey=resize_array(grey, small),
-            small_disparity=resize_array(disparity, small),
+            small=Small(resize_array(grey, small), resize_array(disparity, small)),
             colour=np.ascontiguousarray(resize_array(rgb, _fit_side(disparity.shape, _TRUST_SIDE))),
         )
 
@@ -232,36 +174,21 @@ class _Window:
         entry.to_previous = link_frames(entry.colour, previous.colour, back, there, self.config.colour_sigma)
         previous.colour = None
 
-    def _compare(self, first: int, second: int) -> AffinePair | None:
+    def _compare(self, first: int, second: int) -> list[AffinePair]:
         a, b = self._entries[first], self._entries[second]
         if second - first == 1 and a.flow_to_next is not None and b.flow_to_previous is not None:
-            there = resize_flow(a.flow_to_next, a.small_grey.shape)
-            back = resize_flow(b.flow_to_previous, a.small_grey.shape)
+            there = resize_flow(a.flow_to_next, a.small.grey.shape)
+            back = resize_flow(b.flow_to_previous, a.small.grey.shape)
         else:
-            there = self._pair_flow.between_grey(a.small_grey, b.small_grey)
-            back = self._pair_flow.between_grey(b.small_grey, a.small_grey)
-        is_trusted = is_consistent_array(there, back)
-        fetched = warp_array(b.small_disparity, to_target(there))
-        thin = slice(None, None, 3)
-        return fit_pair(
-            self._start + first,
-            self._start + second,
-            a.small_disparity[thin, thin],
-            fetched[thin, thin],
-            is_trusted[thin, thin],
-        )
+            there = self._pair_flow.between_grey(a.small.grey, b.small.grey)
+            back = self._pair_flow.between_grey(b.small.grey, a.small.grey)
+        return fit_pair(self._start + first, self._start + second, a.small, b.small, there, back)
 
-    def _level_frames(self) -> list[Measured]:
-        """Return every frame's disparity with the fast part of its scale and shift taken out."""
-        start = max(0, self._start - _sync_reach(self.config))
-        stop = self._start + len(self._entries)
-        log_scale, shift = synchronise(self._pairs, start, stop)
-        scale_trend = find_trend(log_scale, self.config.trend_frames)
-        scale = np.exp(log_scale - scale_trend)[self._start - start :]
-        shift = ((shift - find_trend(shift, self.config.trend_frames)) / np.exp(scale_trend))[self._start - start :]
+    def _apply(self, level: Level) -> list[Measured]:
+        """Return every frame's disparity at its level."""
         return [
-            measure(entry.disparity * np.float32(s) + np.float32(b), self._tolerance(entry))
-            for entry, s, b in zip(self._entries, scale, shift, strict=True)
+            measure(entry.disparity * np.float32(scale) + np.float32(shift), self._tolerance(entry))
+            for entry, scale, shift in zip(self._entries, level.scale, level.shift, strict=True)
         ]
 
     def _tolerance(self, entry: _Entry) -> float:

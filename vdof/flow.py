@@ -11,7 +11,6 @@ from types import ModuleType
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vdof.errors import BackendError, ConfigError, ShapeError
@@ -161,11 +160,12 @@ def _warp_on_cpu(image: Tensor, flow: Tensor) -> Tensor:
 
 
 def _warp_on_device(image: Tensor, flow: Tensor) -> Tensor:
+    from kornia.geometry.transform import remap
+
     h, w = image.shape[-2:]
     x = torch.arange(w, device=image.device, dtype=image.dtype) + flow[:, 0]
     y = torch.arange(h, device=image.device, dtype=image.dtype)[:, None] + flow[:, 1]
-    grid = torch.stack([2 * x / max(w - 1, 1) - 1, 2 * y / max(h - 1, 1) - 1], dim=-1)
-    return F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=True)
+    return remap(image, x, y, padding_mode="border", align_corners=True)
 
 
 def _import_cv2() -> ModuleType:

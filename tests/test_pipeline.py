@@ -199,7 +199,7 @@ def test_nothing_whole_is_left_when_it_breaks_off(job, clip, tmp_path, monkeypat
 
 
 def test_live_frames_are_bounded(job, tmp_path, monkeypatch):
-    clip = write_clip(tmp_path / "long.mp4", size=(WIDTH, HEIGHT), frames=150)
+    clip = write_clip(tmp_path / "long.mp4", size=(WIDTH, HEIGHT), frames=120)
     alive = {Frame: weakref.WeakSet(), AnalysisFrame: 0}
     most = {Frame: 0, AnalysisFrame: 0}
     real_read, real_write = pipeline.read_frames, pipeline.AnalysisWriter.write
@@ -219,13 +219,13 @@ def test_live_frames_are_bounded(job, tmp_path, monkeypatch):
         return reader
 
     def count_analysis(self, index, *args):
-        if index % 10 == 0:
+        if index % 40 == 39:
             most[AnalysisFrame] = max(most[AnalysisFrame], sum(type(o) is AnalysisFrame for o in gc.get_objects()))
         return real_write(self, index, *args)
 
     monkeypatch.setattr(pipeline, "read_frames", count_frames)
     monkeypatch.setattr(pipeline.AnalysisWriter, "write", count_analysis)
-    job(clip, "stabilise=default", count=150)
+    job(clip, "stabilise=default", count=120)
     assert 0 < most[Frame] <= pipeline.MAX_LIVE_FRAMES
     assert 0 < most[AnalysisFrame] <= 2 * (count_live_frames(StabiliseConfig()) + pipeline.MAX_LIVE_FRAMES)
 

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 FIRST_STEP = 1.5
 GROWTH = 0.25
+SOFT = 0.15
+"""A source closer to a border than this share of a step is divided between the two groups, so that none is left at once."""
 
 
 def group_borders(lowest: float, highest: float) -> NDArray[np.float32]:

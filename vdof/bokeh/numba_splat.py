@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vdof.bokeh.aperture import STEPS_PER_PIXEL, SpanTable
+from vdof.bokeh.ladder import FIRST_STEP, GROWTH, SOFT
 from vdof.bokeh.layers import FULL_CLIP, SMALL_RADIUS, Layers, field_of_view
 from vdof.bokeh.threads import run_rows
 
@@ -33,7 +34,7 @@ def splat(
     """Layers of sources -> picture (H,W,3), the layers' margin taken off."""
     _, height, width = layers.radius.shape
     start = np.zeros(height + 1, np.int64)
-    run_rows(_count_records, 0, height, layers.radius, layers.weight, start)
+    run_rows(_count_records, 0, height, layers.radius, layers.weight, borders, start)
     np.cumsum(start, out=start)
     records = np.empty((int(start[-1]), RECORD), f4)
     field = field_of_view(layers, cat_eye, squeeze)
@@ -51,14 +52,28 @@ def splat(
 
 
 @compiled
-def _count_records(y0, y1, radius, weight, start):
+def _count_records(y0, y1, radius, weight, borders, start):
     for y in range(y0, y1):
         count = 0
         for layer in range(radius.shape[0]):
             for x in range(radius.shape[2]):
                 if weight[layer, y, x] > f4(1e-3):
-                    count += 2 if abs(radius[layer, y, x]) < SMALL else 1
+                    r = radius[layer, y, x]
+                    _, _, share = _two_groups(r, borders)
+                    count += (2 if abs(r) < SMALL else 1) * (2 if share < f4(1) else 1)
         start[y + 1] = count
+
+
+@compiled
+def _two_groups(r, borders):
+    """The group of radius `r`, the other group where a border is close, and the share of the first."""
+    group = np.searchsorted(borders, r, side="right")
+    zone = f4(SOFT) * (f4(FIRST_STEP) + f4(GROWTH) * abs(r))
+    if group < borders.size and borders[group] - r < zone:
+        return group, group + 1, f4(0.5) + f4(0.5) * (borders[group] - r) / zone
+    if group > 0 and r - borders[group - 1] < zone:
+        return group, group - 1, f4(0.5) + f4(0.5) * (r - borders[group - 1]) / zone
+    return group, group, f4(1)
 
 
 @compiled
@@ -71,20 +86,30 @@ def _fill_records(y0, y1, colour, radius, weight, group_shift, borders, unit_are
                 if w <= f4(1e-3):
                     continue
                 r = radius[layer, y, x]
-                group = np.searchsorted(borders, r, side="right") + group_shift[layer]
-                side = f4(1) if r >= f4(0) else f4(-1)
-                size = abs(r)
-                if size < SMALL:
-                    share = (size / SMALL) ** 2
-                    size = SMALL_EFFECTIVE
-                    _put_record(records, i, x, f4(-1), group, side, w * (f4(1) - share), colour[layer, y, x])
-                    w *= share
-                    i += 1
-                else:
-                    size = f4(math.sqrt(size * size - f4(1 / 3)))
-                w /= unit_area * size * size * _clipped_share(clip, field, f4(x) + f4(0.5), f4(y), size)
-                _put_record(records, i, x, size * f4(STEPS_PER_PIXEL), group, side, w, colour[layer, y, x])
-                i += 1
+                group, other, share = _two_groups(r, borders)
+                shift = group_shift[layer]
+                p = colour[layer, y, x]
+                i = _put_source(records, i, x, y, r, group + shift, w * share, p, unit_area, clip, field)
+                if share < f4(1):
+                    i = _put_source(records, i, x, y, r, other + shift, w * (f4(1) - share), p, unit_area, clip, field)
+
+
+@compiled
+def _put_source(records, i, x, y, r, group, weight, colour, unit_area, clip, field):
+    """Write one source of one group as one record, or as two where it is small: a sharp pixel and a small disc."""
+    side = f4(1) if r >= f4(0) else f4(-1)
+    size = abs(r)
+    if size < SMALL:
+        share = (size / SMALL) ** 2
+        _put_record(records, i, x, f4(-1), group, side, weight * (f4(1) - share), colour)
+        i += 1
+        weight *= share
+        size = SMALL_EFFECTIVE
+    else:
+        size = f4(math.sqrt(size * size - f4(1 / 3)))
+    weight /= unit_area * size * size * _clipped_share(clip, field, f4(x) + f4(0.5), f4(y), size)
+    _put_record(records, i, x, size * f4(STEPS_PER_PIXEL), group, side, weight, colour)
+    return i + 1
 
 
 @compiled

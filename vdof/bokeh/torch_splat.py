@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vdof.bokeh.aperture import STEPS_PER_PIXEL, SpanTable
+from vdof.bokeh.ladder import FIRST_STEP, GROWTH, SOFT
 from vdof.bokeh.layers import FULL_CLIP, SMALL_RADIUS, Layers, field_of_view
 
 BAND_BYTES = 256 * 2**20
@@ -75,23 +77,40 @@ def splat(layers: Layers, table: SpanTable, borders: Tensor, cat_eye: float, squ
 def list_records(layers: Layers, table: SpanTable, borders: Tensor, cut: Cut) -> Records:
     """All sources as records; a small radius becomes a sharp pixel and a small disc (equal variance)."""
     shift = torch.tensor(layers.group_shift, device=borders.device)[:, None, None]
-    group = torch.bucketize(layers.radius, borders, right=True) + shift
+    group, other, first = two_groups(layers.radius, borders)
     size = layers.radius.abs()
     share = torch.where(size < SMALL_RADIUS, (size / SMALL_RADIUS) ** 2, 1.0)
     effective = (size.clamp(min=SMALL_RADIUS) ** 2 - 1 / 3).sqrt()
     parts = []
-    for position, opacity in (
-        (torch.full_like(size, -1), layers.weight * (1 - share)),
-        (effective * STEPS_PER_PIXEL, layers.weight * share / (table.area * effective**2 * clipped_share(table, cut, effective))),
+    sharp, position = torch.full_like(size, -1), effective * STEPS_PER_PIXEL
+    disc = share / (table.area * effective**2 * clipped_share(table, cut, effective))
+    for position, chosen, opacity in (
+        (sharp, group, first * (1 - share)),
+        (sharp, other, (1 - first) * (1 - share)),
+        (position, group, first * disc),
+        (position, other, (1 - first) * disc),
     ):
+        opacity = opacity * layers.weight
         is_source = (layers.weight > 1e-3) & (opacity > 0)
         layer, y, x = is_source.nonzero(as_tuple=True)
         colour = torch.cat([layers.colour[layer, y, x], torch.ones_like(x, dtype=size.dtype)[:, None]], 1)
         side = torch.where(layers.radius[is_source] >= 0, 1.0, -1.0)
-        parts.append((x + 0.5, y, position[is_source], side, group[is_source], colour * opacity[is_source, None]))
+        parts.append((x + 0.5, y, position[is_source], side, (chosen + shift)[is_source], colour * opacity[is_source, None]))
     columns = [torch.cat(part) for part in zip(*parts, strict=True)]
     order = columns[2].argsort(descending=True, stable=True)
     return Records(*(column[order] for column in columns))
+
+
+def two_groups(radius: Tensor, borders: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The group of every radius, the other group where a border is close, and the share of the first."""
+    group = torch.bucketize(radius, borders, right=True)
+    padded = F.pad(borders, (1, 1), value=float("inf"))
+    padded[0] = -float("inf")
+    above, below = padded[group + 1] - radius, radius - padded[group]
+    zone = SOFT * (FIRST_STEP + GROWTH * radius.abs())
+    other = torch.where(above < zone, group + 1, torch.where(below < zone, group - 1, group))
+    distance = torch.where(above < zone, above, below)
+    return group, other, torch.where(other != group, 0.5 + 0.5 * distance / zone, 1.0)
 
 
 def clip_shift(cut: Cut, x: Tensor, y: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:

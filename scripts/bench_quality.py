@@ -1,0 +1,198 @@
+"""Scores the renderer against truth: a benchmark folder of Cycles renders, and exact light fields made here.
+
+scripts/bench quality [--set DIR] [--crop PX] [--light-fields N] [--backend NAME]
+
+--set DIR: sub-folders with meta.json, sharp.exr, depth.exr and dof_*.exr (stills), or *_####.exr with flow (videos).
+PSNR is of display-encoded values clipped to 0..1; `edge` over pixels nearer to a depth step (10 %) than the largest coc
+radius; `flicker` is the change along the motion relative to the truth's (ideal 1). Light fields also print how first and
+second differences of a 1 cm dolly and of a focus pull compare with the truth's (ideal 1).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import light_field
+import numpy as np
+import OpenEXR
+import torch
+
+from vdof import Lens, render
+from vdof.bokeh import BokehConfig
+from vdof.optics import coc_from_depth
+
+SETTINGS = ((2.0, 1.4), (0.95, 1.8), (9.0, 2.0))
+APERTURES = {"blades 5": {"blades": 5}, "blades 7": {"blades": 7}, "squeeze 2": {"squeeze": 2.0}}
+APERTURE_SAMPLES = 200
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--set", type=Path, help="folder of benchmark scenes")
+    parser.add_argument("--crop", type=int, default=12, help="border left out, px")
+    parser.add_argument("--light-fields", type=int, default=1, help="procedural scenes; 0: none")
+    parser.add_argument("--backend", default="auto")
+    options = parser.parse_args()
+    config = BokehConfig(backend=options.backend)
+    print(f"{'scene':<18}{'setting':<16}{'PSNR':>7}{'edge':>7}{'flicker':>9}")
+    if options.set:
+        score_folder(options.set, options.crop, config)
+    if options.light_fields:
+        score_light_fields(options.light_fields, options.crop, config)
+
+
+def score_folder(folder: Path, crop: int, config: BokehConfig) -> None:
+    """Every scene of a benchmark folder, and the mean of the stills."""
+    stills = []
+    for meta_path in sorted(folder.glob("*/meta.json")):
+        meta = json.loads(meta_path.read_text())
+        if "frames" in meta:
+            score_video(meta_path.parent, meta, crop, config)
+            continue
+        if "sharp" not in meta:
+            continue
+        sharp, depth = (read_exr(meta_path.parent / meta[key]) for key in ("sharp", "depth"))
+        for setting in meta["settings"]:
+            truth = read_exr(meta_path.parent / setting["file"])
+            row, _ = score_still(sharp, depth, truth, lens_of(meta, setting), setting["focus_m"], crop, config)
+            show(meta["scene"], setting["name"], *row)
+            stills.append(row)
+    if stills:
+        show("MEAN", f"{len(stills)} stills", *np.mean(stills, axis=0))
+
+
+def score_video(folder: Path, meta: dict[str, Any], crop: int, config: BokehConfig) -> None:
+    """PSNR and flicker ratio of a clip with flow."""
+    rows, frames, truths, depths, flows = [], [], [], [], []
+    for frame in meta["frames"]:
+        sharp, depth, truth, flow = (read_exr(folder / frame[key]) for key in ("sharp", "depth", "dof", "flow"))
+        row, image = score_still(sharp, depth, truth, lens_of(meta, frame), frame["focus_m"], crop, config)
+        rows.append(row)
+        for held, value in zip((frames, truths, depths, flows), (image, truth, depth, flow), strict=True):
+            held.append(value)
+    ratio = measure_flicker(frames, flows, depths) / measure_flicker(truths, flows, depths)
+    show(meta["scene"], f"{len(rows)} frames", *np.mean(rows, axis=0), ratio)
+
+
+def score_light_fields(count: int, crop: int, config: BokehConfig) -> None:
+    """Round, bladed and squeezed apertures on procedural scenes, then how smoothly a dolly and a pull change."""
+    for name, shape in ({"round": {}} | APERTURES).items():
+        rows = []
+        for seed in range(count):
+            planes = light_field.make_scene(seed)
+            sharp, depth = light_field.render_sharp(planes)
+            for focus, f_number in SETTINGS:
+                lens = Lens(focal_length_mm=50, f_number=f_number, **shape)
+                truth = render_light_field(planes, lens, focus)
+                rows.append(score_still(sharp, depth, truth, lens, focus, crop, config)[0])
+        show("light field", name, *np.mean(rows, axis=0))
+    dolly = [(light_field.make_scene(0, 0.08 + 0.01 * step, lamps=0), 2.0) for step in range(5)]
+    pull = [(light_field.make_scene(0, lamps=0), 2.0 + 0.06 * step) for step in range(5)]
+    for name, moves in (("dolly 1 cm", dolly), ("focus pull", pull)):
+        first, second = measure_smoothness(moves, config)
+        print(f"{'light field':<18}{name:<16}first differences {first}, second {second} of the truth's")
+
+
+def render_light_field(
+    planes: list[light_field.Plane], lens: Lens, focus: float, samples: int = APERTURE_SAMPLES
+) -> np.ndarray:
+    depths = torch.tensor([plane.depth for plane in planes]).reshape(1, 1, 1, -1)
+    radii = (coc_from_depth(depths, lens, focus, light_field.WIDTH) / 2).flatten().tolist()
+    return light_field.render_truth(planes, radii, light_field.aperture_points(lens, samples))
+
+
+def measure_smoothness(moves: list[tuple[list[light_field.Plane], float]], config: BokehConfig) -> tuple[str, str]:
+    """Mean absolute first and second differences of display values, ours over the truth's, per step."""
+    lens = Lens(focal_length_mm=85, f_number=1.4)
+    ours, truths = [], []
+    for planes, focus in moves:
+        sharp, depth = light_field.render_sharp(planes)
+        ours.append(encode(blur(sharp, depth, lens, focus, config)))
+        truths.append(encode(render_light_field(planes, lens, focus, 3 * APERTURE_SAMPLES)))
+    ratios = []
+    for order in (1, 2):
+        mine, true = (np.abs(np.diff(np.stack(clip), order, axis=0)).mean((1, 2, 3)) for clip in (ours, truths))
+        ratios.append("/".join(f"{r:.2f}" for r in mine / true))
+    return ratios[0], ratios[1]
+
+
+def score_still(
+    sharp: np.ndarray, depth: np.ndarray, truth: np.ndarray, lens: Lens, focus: float, crop: int, config: BokehConfig
+) -> tuple[tuple[float, float], np.ndarray]:
+    """((PSNR, edge PSNR), our picture)."""
+    image = blur(sharp, depth, lens, focus, config)
+    coc = coc_from_depth(torch.from_numpy(depth)[None, None], lens, focus, depth.shape[1])[0, 0].numpy()
+    inner = np.s_[crop : -crop or None, crop : -crop or None]
+    error = ((encode(image) - encode(truth)) ** 2)[inner]
+    edge = error[edge_band(depth, coc)[inner]]
+    return (psnr(error), psnr(edge) if edge.size else float("nan")), image
+
+
+def blur(sharp: np.ndarray, depth: np.ndarray, lens: Lens, focus: float, config: BokehConfig) -> np.ndarray:
+    rgb = torch.from_numpy(np.ascontiguousarray(sharp)).permute(2, 0, 1)[None]
+    out = render(rgb, torch.from_numpy(depth)[None, None], lens, focus, config)
+    return out[0].permute(1, 2, 0).numpy()
+
+
+def psnr(squared_error: np.ndarray) -> float:
+    return float(-10 * np.log10(max(squared_error.mean(), 1e-10)))
+
+
+def edge_band(depth: np.ndarray, coc: np.ndarray) -> np.ndarray:
+    """Pixels within the largest coc radius (at least 2 px) of a depth step of 10 %."""
+    near, far = cv2.erode(depth, np.ones((3, 3))), cv2.dilate(depth, np.ones((3, 3)))
+    is_flat = (far - near <= 0.1 * near).astype(np.uint8)
+    reach = max(2, int(np.ceil(np.percentile(np.abs(coc), 99.5) / 2)))
+    return cv2.distanceTransform(is_flat, cv2.DIST_L2, 5) <= reach
+
+
+def measure_flicker(frames: list[np.ndarray], flows: list[np.ndarray], depths: list[np.ndarray]) -> float:
+    """Mean display change along the motion, where the flow stays inside and on the same depth (8 %)."""
+    total, count = 0.0, 0
+    height, width = depths[0].shape
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    for i, flow in enumerate(flows[:-1]):
+        at_x, at_y = x + flow[..., 0], y + flow[..., 1]
+        warped = cv2.remap(encode(frames[i + 1]), at_x, at_y, cv2.INTER_LINEAR)
+        depth = cv2.remap(depths[i + 1], at_x, at_y, cv2.INTER_NEAREST)
+        is_inside = (at_x >= 0) & (at_y >= 0) & (at_x <= width - 1) & (at_y <= height - 1)
+        is_same = is_inside & (np.abs(depth - depths[i]) < 0.08 * depths[i])
+        total += float(np.abs(warped - encode(frames[i]))[is_same].mean(-1).sum())
+        count += int(is_same.sum())
+    return total / max(count, 1)
+
+
+def encode(linear: np.ndarray) -> np.ndarray:
+    """Scene-linear to sRGB display values in 0..1."""
+    clipped = np.clip(linear, 0, 1)
+    return np.where(clipped <= 0.0031308, 12.92 * clipped, 1.055 * np.maximum(clipped, 1e-8) ** (1 / 2.4) - 0.055)
+
+
+def read_exr(path: Path) -> np.ndarray:
+    """(H,W,3) of R, G, B, (H,W,2) of U, V, or (H,W) of Z."""
+    with OpenEXR.File(str(path), separate_channels=True) as file:
+        channels = {name: np.array(channel.pixels, np.float32) for name, channel in file.channels().items()}
+    names = next(group for group in ("RGB", "UV", "Z") if group[0] in channels)
+    return np.stack([channels[name] for name in names], -1).squeeze()
+
+
+def lens_of(meta: dict[str, Any], setting: dict[str, Any]) -> Lens:
+    return Lens(
+        focal_length_mm=meta["focal_mm"],
+        f_number=setting["f_number"],
+        sensor_width_mm=meta["sensor_mm"],
+        blades=setting["blades"],
+        squeeze=setting["aspect"],
+    )
+
+
+def show(scene: str, setting: str, value: float, edge: float, flicker: float | None = None) -> None:
+    print(f"{scene:<18}{setting:<16}{value:7.2f}{edge:7.2f}" + (f"{flicker:9.3f}" if flicker else ""), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Seconds and memory of the renderer, beside two named baselines timed in the same run.
+
+scripts/bench render [--size 1280x720] [--radius 8 24 48] [--backend auto] [--device cpu] [--repeat 3] [--scatter]
+
+Baselines: `gaussian`, one Gaussian blur per depth slice with as many slices as the renderer has groups, composited far to
+near (OpenCV); `scatter`, the classical weighting of every pixel in reach by its own disc (compiled, on the same threads;
+slow, asked for with --scatter). The scene is procedural: a foreground, a focused middle, a far background with lamps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Callable
+
+import cv2
+import numba
+import numpy as np
+import torch
+
+from vdof import Lens
+from vdof.bokeh import BokehConfig, render_coc
+from vdof.bokeh.ladder import group_borders
+from vdof.bokeh.threads import run_rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", default="1280x720")
+    parser.add_argument("--radius", type=float, nargs="+", default=[8, 24, 48], help="largest coc radius, px")
+    parser.add_argument("--backend", default="auto")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--scatter", action="store_true", help="time the classical scatter too")
+    options = parser.parse_args()
+    width, height = (int(side) for side in options.size.split("x"))
+    config = BokehConfig(backend=options.backend)
+    cv2.setNumThreads(torch.get_num_threads())
+    print(f"{options.size}, {torch.get_num_threads()} threads, best of {options.repeat}")
+    print(f"{'R px':>5}{'seconds':>9}{'to the first':>13}{'gaussian':>10}{'ours is':>10}{'scatter':>9}{'peak MB':>9}")
+    first = None
+    for radius in options.radius:
+        rgb, coc = make_frame(height, width, radius)
+        here, there = rgb.to(options.device), coc.to(options.device)
+        seconds = best_of(lambda a=here, b=there: render_coc(a, b, Lens(), config), options.repeat)
+        first = first or seconds
+        gaussian = best_of(lambda a=rgb, b=coc: blur_slices(a, b), options.repeat)
+        scatter = best_of(lambda a=rgb, b=coc: scatter_classically(a, b), 1) if options.scatter else None
+        shown = f"{scatter / seconds:8.1f}x" if scatter else "       -"
+        print(
+            f"{radius:5g}{seconds:9.3f}{seconds / first:12.2f}x{gaussian:10.3f}{gaussian / seconds:9.2f}x{shown}"
+            f"{peak_memory(options.device):9.0f}"
+        )
+
+
+def make_frame(height: int, width: int, radius: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Noise with lamps; radii from -2/3 of `radius` in a corner over 0 in the middle to `radius`, a ground between."""
+    rng = np.random.default_rng(0)
+    noise = cv2.resize(rng.random((height // 8, width // 8, 3), np.float32), (width, height))
+    for x, y in rng.uniform(0, 1, (60, 2)):
+        noise[int(y * height / 2), int(x * (width - 1))] = 30.0
+    coc = np.full((height, width), 2 * radius, np.float32)
+    coc[height // 2 :] = np.linspace(2 * radius, -1.3 * radius, height - height // 2)[:, None]
+    cv2.ellipse(coc, (width // 2, height * 2 // 3), (width // 8, height // 2), 0, 0, 360, 0.5, -1)
+    cv2.ellipse(coc, (0, height), (width // 4, height // 2), 0, 0, 360, -1.3 * radius, -1)
+    return torch.from_numpy(noise).permute(2, 0, 1)[None].contiguous(), torch.from_numpy(coc)[None, None]
+
+
+def blur_slices(rgb: torch.Tensor, coc: torch.Tensor) -> np.ndarray:
+    """Baseline: a Gaussian per slice of the same depth groups, premultiplied, laid over one another far to near."""
+    picture, radius = rgb[0].permute(1, 2, 0).numpy(), coc[0, 0].numpy() / 2
+    group = np.searchsorted(group_borders(float(radius.min()), float(radius.max())), radius)
+    out = np.zeros((*radius.shape, 4), np.float32)
+    premultiplied = np.dstack([picture, np.ones_like(radius)])
+    for g in np.unique(group)[::-1]:
+        mask = group == g
+        sigma = max(0.3, float(np.abs(radius[mask]).mean()) / 2)
+        layer = cv2.GaussianBlur(premultiplied * mask[..., None], (0, 0), sigma)
+        out = layer + out * (1 - np.minimum(layer[..., 3:], 1))
+    return out[..., :3] / np.maximum(out[..., 3:], 1e-6)
+
+
+def scatter_classically(rgb: torch.Tensor, coc: torch.Tensor) -> np.ndarray:
+    """Baseline: every pixel in reach weighs by whether its disc covers this one, over its area."""
+    picture, radius = rgb[0].permute(1, 2, 0).contiguous().numpy(), np.abs(coc[0, 0].numpy()) / 2
+    out = np.empty_like(picture)
+    run_rows(_scatter_rows, 0, picture.shape[0], picture, radius, int(np.ceil(radius.max())), out)
+    return out
+
+
+@numba.njit(nogil=True, fastmath=True)
+def _scatter_rows(y0, y1, picture, radius, reach, out):
+    height, width = radius.shape
+    for y in range(y0, y1):
+        for x in range(width):
+            red = green = blue = total = np.float32(0)
+            for j in range(max(0, y - reach), min(height, y + reach + 1)):
+                for i in range(max(0, x - reach), min(width, x + reach + 1)):
+                    r = max(radius[j, i], np.float32(0.5))
+                    distance = (j - y) ** 2 + (i - x) ** 2
+                    if distance <= r * r:
+                        weight = np.float32(1) / (r * r)
+                        red += weight * picture[j, i, 0]
+                        green += weight * picture[j, i, 1]
+                        blue += weight * picture[j, i, 2]
+                        total += weight
+            out[y, x, 0] = red / total
+            out[y, x, 1] = green / total
+            out[y, x, 2] = blue / total
+
+
+def best_of(work: Callable[[], object], repeat: int) -> float:
+    """Least wall-clock seconds over `repeat` runs after one warm-up."""
+    work()
+    times = []
+    for _ in range(repeat):
+        started = time.perf_counter()
+        work()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def peak_memory(device: str) -> float:
+    """MB: of the process on the CPU (with Python and torch), allocated on CUDA."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -69,8 +69,10 @@ class Training:
         for _ in range(6):
             for name, value in stream.next()[1].items():
                 taps[name].append(value.float().square().mean(dim=(0, 2, 3)))
-        power = {name: torch.stack(values).mean(0) for name, values in taps.items()}
-        return cls({name: value.sqrt().clamp_min(1e-2)[:, None, None] for name, value in power.items()}, replicas)
+        spread = {name: torch.stack(values).mean(0).sqrt() for name, values in taps.items()}
+        floor = {name: 0.15 * value.median() for name, value in spread.items()}  # a silent channel may yet speak
+        scale = {name: value.maximum(floor[name])[:, None, None] for name, value in spread.items()}
+        return cls(scale, replicas)
 
     @classmethod
     def resume(cls, path: Path, replicas: int = 1) -> Training:

@@ -28,12 +28,16 @@ class FlowConfig:
     """`dis`: OpenCV's Dense Inverse Search (Kroeger et al. 2016)."""
     preset: str = "medium"
     """ultrafast, fast or medium: 640x360 takes about 3, 6 and 18 ms on two cores."""
+    long_side: int = 512
+    """px: larger frames are reduced to this for the search; flow comes back at the frame's own size."""
 
     def __post_init__(self) -> None:
         if self.method != "dis":
             raise ConfigError(f"flow.method must be dis, got {self.method!r}")
         if self.preset not in _PRESETS:
             raise ConfigError(f"flow.preset must be one of {', '.join(_PRESETS)}, got {self.preset!r}")
+        if self.long_side < 64:
+            raise ConfigError(f"flow.long_side must be >= 64 px, got {self.long_side}")
 
 
 class DisFlow:
@@ -57,7 +61,7 @@ class DisFlow:
     def between_grey(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Return the flow (h,w,2) px float32 from a to b, both (h,w) uint8."""
         h, w = a.shape
-        scale = max(1.0, _SMALLEST_SIDE / min(h, w))
+        scale = max(min(1.0, self.config.long_side / max(h, w)), _SMALLEST_SIDE / min(h, w))
         if scale == 1.0:
             return self._solver.calc(a, b, None)
         size = (round(h * scale), round(w * scale))

@@ -20,7 +20,7 @@ from vdof.shots import AnalysisFrame
 from vdof.stabilise.config import StabiliseConfig, sync_reach
 from vdof.stabilise.level import Level, Leveller
 from vdof.stabilise.pairs import AffinePair, Small, fit_pair
-from vdof.stabilise.smooth import Link, Measured, Running, carry, join, link_frames, measure
+from vdof.stabilise.smooth import Link, Measured, carry, join, link_frames, measure
 
 _PAIR_SIDE = 320
 """px, long side at which pairs are compared."""
@@ -97,7 +97,7 @@ class _Window:
         self._leveller = Leveller(config)
         self._start = 0
         self._level: float | None = None
-        self._past: Running | None = None
+        self._past: np.ndarray | None = None
 
     def is_full(self) -> bool:
         """A block and all the future its answer depends on have arrived."""
@@ -123,8 +123,8 @@ class _Window:
         levelled = self._apply(level)
         ahead = len(levelled) if count is None else min(count + self.config.look_ahead, len(levelled))
         count = len(levelled) if count is None else count
-        future: list[Running] = []
-        running: Running | None = None
+        future: list[np.ndarray] = []
+        running: np.ndarray | None = None
         for i in reversed(range(ahead)):
             entry = self._entries[i]
             link = entry.to_next if i + 1 < ahead else None
@@ -187,7 +187,7 @@ class _Window:
     def _apply(self, level: Level) -> list[Measured]:
         """Return every frame's disparity at its level."""
         return [
-            measure(entry.disparity * np.float32(scale) + np.float32(shift), self._tolerance(entry))
+            measure(entry.disparity, scale, shift, self._tolerance(entry))
             for entry, scale, shift in zip(self._entries, level.scale, level.shift, strict=True)
         ]
 

@@ -15,6 +15,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -58,7 +59,7 @@ def compare_on_clips(options: argparse.Namespace, predictors: dict[str, Predict]
         rows: dict[str, list[list[float]]] = {name: [] for name in predictors}
         for index, (rgb, following) in enumerate(read_frame_pairs(options.clips / clip, options.every)):
             maps = {name: predict(rgb) for name, predict in predictors.items()}
-            size = tuple(maps["teacher"].shape[-2:])
+            size = (maps["teacher"].shape[2], maps["teacher"].shape[3])
             maps = {name: _fit(value, size) for name, value in maps.items()}
             mask = find_person(person, rgb, size) if person else np.zeros(size, dtype=bool)
             for name, value in maps.items():
@@ -141,7 +142,7 @@ def measure_flicker(rgb: Tensor, following: Tensor, disparity: Tensor, next_disp
         (F.interpolate(x, size=(height, width), mode="area")[0].mean(0).numpy() * 255).astype(np.uint8)
         for x in (rgb, following)
     ]
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     back, forth = flow.calc(grey[1], grey[0], None), flow.calc(grey[0], grey[1], None)
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     source = (x + back[..., 0], y + back[..., 1])

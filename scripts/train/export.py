@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -25,7 +26,7 @@ def write_weights(net: DepthNet, path: Path) -> None:
 
 def write_graph(net: DepthNet, path: Path) -> None:
     """Write the operations of `net` as ONNX whose initialisers have names and shapes but no values."""
-    file = io.BytesIO()
+    file: Any = io.BytesIO()  # torch's types ask for a path
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(

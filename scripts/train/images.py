@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from vdof.errors import InputError
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +23,8 @@ SIZES = (
 )
 """Heights and widths of training crops, all alike in frequency; sides are multiples of 32 for the teacher's sake."""
 
-Image = NDArray[np.uint8]
+Image = NDArray[Any]
+"""(H,W,3) or (H,W,4), uint8; OpenCV's types do not say so."""
 
 
 def gather_clip_frames(clip: Path, folder: Path, most: int) -> int:
@@ -58,7 +62,15 @@ def load_folder(folder: Path) -> list[Image]:
 
 def load_one(path: Path) -> Image:
     """Read one picture as RGB (H,W,3)."""
-    return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(read(path), cv2.COLOR_BGR2RGB)
+
+
+def read(path: Path, flags: int = cv2.IMREAD_COLOR) -> Image:
+    """Read one picture as OpenCV does (BGR or BGRA). Raises InputError."""
+    image = cv2.imread(str(path), flags)
+    if image is None:
+        raise InputError(f"{path}: got nothing OpenCV can read, expected a picture; remove the file or gather again")
+    return image
 
 
 def resize(image: Image, height: int, width: int) -> Image:
@@ -104,7 +116,8 @@ def degrade(image: Image, rng: np.random.Generator) -> Image:
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
     if rng.uniform() < 0.3:
         quality = int(rng.uniform(35, 90))
-        image = cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+        packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))
     return image
 
 

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+from train.images import Image, read
+
 Matte = NDArray[np.float32]
 
 
@@ -36,7 +37,7 @@ def gather_cutouts(sources: Path, folder: Path, matte: PersonMatte) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     written = 0
     for path in sorted(sources.glob("*.jpg")):
-        image = cv2.imread(str(path))
+        image = read(path)
         alpha = matte(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
         sure, unsure = (alpha > 0.9).mean(), ((alpha > 0.1) & (alpha < 0.9)).mean()
         if not 0.03 < sure < 0.7 or unsure > 0.35 * sure:
@@ -51,8 +52,7 @@ def gather_cutouts(sources: Path, folder: Path, matte: PersonMatte) -> int:
 def load_cutouts(folder: Path) -> list[Image]:
     """Read every cut-out of `folder` as RGBA (H,W,4)."""
     return [
-        cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA)
-        for path in sorted(folder.glob("*.png"))
+        cv2.cvtColor(read(path, cv2.IMREAD_UNCHANGED), cv2.COLOR_BGRA2RGBA) for path in sorted(folder.glob("*.png"))
     ]
 
 

@@ -8,6 +8,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +53,8 @@ class Training:
         Each of `replicas` threads works on a batch of its own; they meet once a step, to add their gradients up. On a
         machine shared with others that is twice as fast as one batch on all cores.
         """
-        self.net = DepthNet().to(memory_format=torch.channels_last)
+        net: Any = DepthNet()  # torch's types lack Module.to(memory_format=)
+        self.net: DepthNet = net.to(memory_format=torch.channels_last)
         self._replicas = [self.net, *(copy.deepcopy(self.net) for _ in range(replicas - 1))]
         self._threads = ThreadPoolExecutor(replicas)
         self.average = copy.deepcopy(self.net).eval()

@@ -4,7 +4,7 @@ from vdof.calibrate import CalibrateConfig, Distances, Framing, assume_distances
 from vdof.errors import ConfigError, InputError
 from vdof.lens import Lens
 
-GIVEN = Distances(2.0, 6.0, is_assumed=False)
+GIVEN = Distances(2.0, 6.0)
 
 
 @pytest.mark.parametrize(("gain", "shift"), [(1.0, 0.0), (0.5, 3.0), (2.0, -1.0), (40.0, 100.0)])
@@ -26,7 +26,7 @@ def test_background_nearer_than_subject_is_an_error_when_distances_were_given():
 
 
 def test_flat_picture_with_assumed_distances_does_not_explode():
-    scale = solve_scale(Distances(2.0, 6.0, is_assumed=True), 0.500, 0.499, 1.0, shot=0)
+    scale = solve_scale(Distances(2.0, 6.0, ("subject_distance_m",)), 0.500, 0.499, 1.0, shot=0)
     assert scale.scale == pytest.approx((1 / 2 - 1 / 8) / 0.12)
 
 
@@ -49,8 +49,8 @@ def test_assumed_distance_stays_in_bounds():
 
 def test_given_distances_are_kept():
     framing = Framing(0.8, True, WIDE)
-    assert assume_distances(Lens(), framing, 1.8, 4.0) == Distances(1.8, 4.0, is_assumed=False)
-    assert assume_distances(Lens(), framing, 1.8, None) == Distances(1.8, 5.4, is_assumed=True)
+    assert assume_distances(Lens(), framing, 1.8, 4.0) == Distances(1.8, 4.0)
+    assert assume_distances(Lens(), framing, 1.8, None) == Distances(1.8, 5.4, ("background_distance_m",))
 
 
 def test_negative_distance_is_refused():

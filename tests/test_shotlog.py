@@ -51,7 +51,7 @@ def test_reads_what_it_says(write):
         ("last_frame: 95", "last_frame: 12", r"log.yaml:12: last_frame: got 12, expected at least first_frame"),
         ("subject_distance_m: 1.8", "subject_distance_m: -2", r"log.yaml:8: subject_distance_m: got -2"),
         ("focal_length_mm: 50", "focal_length_mm: 0", r"log.yaml:7: .*focal_length_mm"),
-        ("f_number: 2.8", "aperture: 2.8", r"log.yaml:7: unknown key 'aperture'"),
+        ("f_number: 2.8", "aperture: 2.8", r"log.yaml:7: lens: unknown key 'aperture'"),
         ("focal_length_mm: 50", "focal_length_mm: fifty", r"log.yaml:7: lens.focal_length_mm: got 'fifty'"),
         ("shots:", "shots: [", r"log.yaml:\d+: not YAML"),
         ("clip: a.mp4", "clip: a.mp4\nclips: 1", r"log.yaml:3: unknown key 'clips'"),

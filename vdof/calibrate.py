@@ -18,8 +18,13 @@ ASSUMED_M_PER_MM = (1.2 / 85, 2.5 / 85, 5.0 / 85)
 """Assumed subject distance per millimetre of focal length: least, where no subject was found, and most."""
 ASSUMED_BACKGROUND_RATIO = 3.0
 """Assumed distance from subject to background, in subject distances."""
-MIN_CONTRAST = 0.12
-"""Least (ds - db), as a share of the shot's disparity range: less is not a subject before a background."""
+MIN_CONTRAST, MIN_GIVEN_CONTRAST = 0.12, 0.02
+"""Least (ds - db), as a share of the shot's disparity range, with assumed and with given distances: less is not a subject
+before a background."""
+DISAGREEMENT = 0.25
+"""Metric depth and the log are told apart in a message from this relative difference on."""
+SWAPPED = 0.25
+"""Two logged distances count as swapped when each is this near to what the picture says of the other."""
 
 
 @dataclass
@@ -45,8 +50,20 @@ class Distances:
     """Camera to subject."""
     background_m: float
     """Subject to background, measured behind the subject."""
-    is_assumed: bool
-    """Whether a default stood in for a distance that nobody gave."""
+    assumed: tuple[str, ...] = ()
+    """Names of the distances that nobody gave, for which a default stands in."""
+
+    @property
+    def is_assumed(self) -> bool:
+        return bool(self.assumed)
+
+    @property
+    def source(self) -> str:
+        """For the log: who says so."""
+        if len(self.assumed) == 1:
+            given = "background" if self.assumed[0] == "subject_distance_m" else "subject"
+            return f"{given} given, the other assumed"
+        return "assumed" if self.assumed else "given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +108,18 @@ def assume_subject_distance(lens: Lens, framing: Framing) -> float:
 
 
 def assume_distances(lens: Lens, framing: Framing, subject_m: float | None, background_m: float | None) -> Distances:
-    """The given distances, with defaults for those that are None."""
+    """The given distances, with defaults for those that are None.
+
+    One known distance so solves the scale: the other end of the shot's depth is placed in proportion to it.
+    """
     subject = subject_m if subject_m is not None else assume_subject_distance(lens, framing)
     background = background_m if background_m is not None else ASSUMED_BACKGROUND_RATIO * subject
-    return Distances(subject, background, subject_m is None or background_m is None)
+    pairs = (("subject_distance_m", subject_m), ("background_distance_m", background_m))
+    return Distances(subject, background, tuple(name for name, value in pairs if value is None))
 
 
 def solve_scale(
-    distances: Distances, subject: float, background: float, disparity_range: float, shot: int
+    distances: Distances, subject: float, background: float, disparity_range: float, shot: int | str
 ) -> MetricScale:
     """Scale and offset of one shot.
 
@@ -106,23 +127,76 @@ def solve_scale(
         distances: where subject and background are.
         subject, background: their relative disparities, larger is nearer.
         disparity_range: spread of the shot's relative disparity (2nd to 98th percentile).
-        shot: its number, for messages.
+        shot: its number or name, for messages.
 
     Raises:
         InputError: the distances were given, and the picture shows the background nearer than the subject.
     """
     contrast = subject - background
-    if contrast <= 0 and not distances.is_assumed:
-        raise InputError(
-            f"shot {shot}: the depth shows the background nearer than the subject (disparities {background:.4g} and "
-            f"{subject:.4g}); expected the subject nearer: check focus and the two distances in the shot log"
-        )
-    floor = MIN_CONTRAST * disparity_range
+    if not distances.is_assumed:
+        require_order(subject, background, shot)
+    floor = (MIN_CONTRAST if distances.is_assumed else MIN_GIVEN_CONTRAST) * disparity_range
     if contrast < floor:
         log.warning(
-            "shot %d: subject and background are hardly apart in depth; the background is taken as nearer", shot
+            "shot %s: subject and background are hardly apart in depth; the background is taken as nearer", shot
         )
     near = 1 / distances.subject_m
     far = 1 / (distances.subject_m + distances.background_m)
     scale = (near - far) / max(contrast, floor, 1e-9)
     return MetricScale(scale, near - scale * subject)
+
+
+def require_order(subject: float, background: float, shot: int | str) -> None:
+    """Raise InputError where a log gives a background behind the subject and the depth shows it nearer."""
+    if subject <= background:
+        raise InputError(
+            f"shot {shot}: the depth shows the background nearer than the subject (disparities {background:.4g} and "
+            f"{subject:.4g}); expected the subject nearer: check focus and the two distances in the shot log"
+        )
+
+
+def check_metric(measured: Distances, subject_m: float | None, background_m: float | None, shot: int | str) -> None:
+    """Compare metric depth, which is used as it is, with what the log says; differences are logged.
+
+    Raises:
+        InputError: the two logged distances fit the picture only the other way round.
+    """
+    if subject_m is not None and background_m is not None and is_swapped(measured, subject_m, background_m):
+        raise InputError(
+            f"shot {shot}: subject_distance_m ({subject_m:g}) and background_distance_m ({background_m:g}) look swapped: "
+            f"the depth shows the subject at {measured.subject_m:.2f} m and the background {measured.background_m:.2f} m "
+            "behind it; exchange them in the shot log"
+        )
+    pairs = (("subject", subject_m, measured.subject_m), ("background", background_m, measured.background_m))
+    for name, logged, found in pairs:
+        if logged is not None and abs(found / logged - 1) > DISAGREEMENT:
+            log.warning(
+                "shot %s: the log says %s %.3g m, metric depth %.3g m; the depth is used as it is",
+                shot,
+                name,
+                logged,
+                found,
+            )
+
+
+def is_swapped(seen: Distances, subject_m: float, background_m: float) -> bool:
+    """Whether the two distances fit what was seen far better exchanged."""
+
+    def fits(value: float, other: float) -> bool:
+        return abs(value / max(other, 1e-9) - 1) < SWAPPED
+
+    straight = fits(subject_m, seen.subject_m) or fits(background_m, seen.background_m)
+    return not straight and fits(subject_m, seen.background_m) and fits(background_m, seen.subject_m)
+
+
+def check_framing(lens: Lens, framing: Framing, distances: Distances, shot: int | str) -> None:
+    """Say so where the given distances would only fit the size of the subject the other way round."""
+    if distances.is_assumed or framing.height <= 0:
+        return
+    expected = assume_subject_distance(lens, framing)
+    if distances.subject_m > 3 * expected and 0.5 < distances.background_m / expected < 2:
+        log.warning(
+            "shot %s: a person framed like this stands about %.1f m away, the log says %.3g m, and %.3g m to the "
+            "background; are the two distances swapped?",
+            shot, expected, distances.subject_m, distances.background_m,
+        )  # fmt: skip

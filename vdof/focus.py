@@ -1,10 +1,11 @@
-"""Focus per frame: a fixed distance, a point followed by flow, or the subject, smoothed over the shot.
+"""Focus as seen in each frame: a point followed by flow, the subject, or several of them, and smoothing over the shot.
 
-Focus is observed as disparity in the analysis' own units; `vdof.calibrate` turns it into metres.
+Focus is observed as disparity in the analysis' own units; `vdof.calibrate` turns it into metres, `vdof.pulls` moves it.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import tee
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,8 @@ from vdof.upright import measure_lean
 
 _PATCH = 0.02
 """Half side of the patch whose median disparity a followed point takes, as a share of the frame's width."""
-_MEDIAN_FRAMES = 5
-"""Outliers of fewer frames than half of this do not move the focus."""
+_MEDIAN_FRAMES = 13
+"""Outliers of fewer frames than half of this do not move the focus: a quarter of a second."""
 
 Track = NDArray[np.float64]
 
@@ -33,6 +34,12 @@ class FocusConfig:
     """[x,y] 0..1 from the top left in the first frame of every shot, followed by flow."""
     smoothing_s: float = 0.4
     """How slowly focus follows, seconds (standard deviation of the smoothing in time)."""
+    speed_dpt_s: float = 2.0
+    """Speed limit of focus, dioptres a second; a pull that needs longer begins earlier."""
+    pull_s: float = 0.8
+    """How long a keyframed pull of the shot log takes, seconds, unless its keyframe or the speed limit says otherwise."""
+    sharp_coc: float = 1 / 1200
+    """What still counts as sharp where both of two subjects must be: coc as a share of the sensor's width."""
     upright: bool = True
     """Take out the lean that relative depth gives a standing subject (metric depth is left as it is)."""
 
@@ -45,6 +52,36 @@ class FocusConfig:
             raise ConfigError(f"focus.point: got {self.point}, expected [x,y] with both in 0..1 from the top left")
         if not 0 <= self.smoothing_s <= 10:
             raise ConfigError(f"focus.smoothing_s: got {self.smoothing_s}, expected 0..10 seconds")
+        if not 0 <= self.pull_s <= 60:
+            raise ConfigError(f"focus.pull_s: got {self.pull_s}, expected 0..60 seconds")
+        if not 0 < self.speed_dpt_s <= 1000:
+            raise ConfigError(
+                f"focus.speed_dpt_s: got {self.speed_dpt_s}, expected above 0, up to 1000 dioptres a second"
+            )
+        if not 0 < self.sharp_coc <= 0.1:
+            raise ConfigError(
+                f"focus.sharp_coc: got {self.sharp_coc}, expected above 0, up to 0.1 of the sensor's width"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class PointTarget:
+    """A point of the picture that is followed from one frame of a shot on."""
+
+    point: tuple[float, float]
+    """(x,y) 0..1"""
+    start: int
+    """Frame of the shot, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class PointSight:
+    """A followed point in one frame."""
+
+    disparity: float
+    row: float
+    """0..1 of the frame's height."""
+    is_on_subject: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +103,9 @@ class Observation:
     feet: float | None = None
     """Row of the subject's feet, 0..1; None: not in the frame."""
     figure: PackedMask | None = None
-    """Where the subject is; None: not looked for."""
+    """Where the subject is; None: not looked for, or not found."""
+    points: tuple[PointSight | None, ...] = ()
+    """The points that were to be followed; None before their first frame."""
 
 
 def observe_subject(disparities: Iterable[Tensor]) -> Iterator[Observation]:
@@ -91,6 +130,29 @@ def observe_subject(disparities: Iterable[Tensor]) -> Iterator[Observation]:
         )
 
 
+class PointFollower:
+    """Carries a point of the picture along the flow."""
+
+    def __init__(self, point: tuple[float, float]) -> None:
+        self.x, self.y = point
+
+    def move(self, flow: Tensor) -> None:
+        """One frame on; `flow` is (1,2,H,W) px."""
+        height, width = flow.shape[-2:]
+        step = flow[0, :, min(height - 1, int(self.y * height)), min(width - 1, int(self.x * width))]
+        self.x = min(1.0, max(0.0, self.x + float(step[0]) / width))
+        self.y = min(1.0, max(0.0, self.y + float(step[1]) / height))
+
+    def look(self, values: NDArray[np.float32], mask: Mask | None) -> PointSight:
+        """What is at the point; `values` is (h,w) disparity, `mask` (h0,w0) the subject."""
+        is_on = mask is not None and bool(
+            mask[
+                min(mask.shape[0] - 1, int(self.y * mask.shape[0])), min(mask.shape[1] - 1, int(self.x * mask.shape[1]))
+            ]
+        )
+        return PointSight(_sample(values, self.x, self.y), self.y, is_on)
+
+
 def observe_point(
     disparities: Iterable[Tensor], frames: Iterable[Tensor], point: tuple[float, float], config: FlowConfig
 ) -> Iterator[Observation]:
@@ -101,18 +163,38 @@ def observe_point(
         frames: (1,3,H,W) display-encoded per frame.
     """
     flow = DisFlow(config)
-    x, y = point
+    follower = PointFollower(point)
     previous: Tensor | None = None
     for disparity, rgb in zip(disparities, frames, strict=True):
-        height, width = rgb.shape[-2:]
         if previous is not None:
-            step = flow(previous, rgb)[0, :, min(height - 1, int(y * height)), min(width - 1, int(x * width))]
-            x = min(1.0, max(0.0, x + float(step[0]) / width))
-            y = min(1.0, max(0.0, y + float(step[1]) / height))
+            follower.move(flow(previous, rgb))
         previous = rgb
         values = disparity[0, 0].cpu().numpy()
         low, background, high = np.percentile(values, (2, 10, 98))
-        yield Observation(_sample(values, x, y), float(background), float(low), float(high))
+        yield Observation(follower.look(values, None).disparity, float(background), float(low), float(high))
+
+
+def observe_targets(
+    disparities: Iterable[Tensor], frames: Iterable[Tensor], targets: Sequence[PointTarget], config: FlowConfig
+) -> Iterator[Observation]:
+    """The subject, and beside it every point that the shot log wants followed. Arguments as of `observe_point`."""
+    flow = DisFlow(config)
+    followers: list[PointFollower | None] = [None] * len(targets)
+    previous: Tensor | None = None
+    maps, observed = tee(disparities)
+    for place, (disparity, seen, rgb) in enumerate(zip(maps, observe_subject(observed), frames, strict=True)):
+        moving = [follower for follower in followers if follower is not None]
+        if previous is not None and moving:
+            step = flow(previous, rgb)
+            for follower in moving:
+                follower.move(step)
+        previous = rgb
+        for number, target in enumerate(targets):
+            if target.start == place:
+                followers[number] = PointFollower(target.point)
+        values = disparity[0, 0].cpu().numpy()
+        mask = seen.figure.unpack() if seen.figure is not None else None
+        yield replace(seen, points=tuple(None if item is None else item.look(values, mask) for item in followers))
 
 
 def _sample(values: NDArray[np.float32], x: float, y: float) -> float:

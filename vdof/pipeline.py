@@ -44,7 +44,8 @@ def run(config: VdofConfig, run_folder: Path) -> None:
     device = choose_device(config.device)
     info = probe(Path(config.input), config.video)
     outputs = choose_outputs(config.output, info, config.encode, run_folder, overwrite=config.overwrite)
-    entries = read_shot_log(Path(config.shot_log)) if config.shot_log else []
+    source_log = Path(config.shot_log) if config.shot_log else None
+    entries = read_shot_log(source_log, info.path.name, info.frame_rate) if source_log else []
     clock = StageClock()
     source_sha256 = hash_file(info.path)
     cache = find_cache(config.cache, outputs.clip)
@@ -57,7 +58,7 @@ def run(config: VdofConfig, run_folder: Path) -> None:
         if not config.cache.enabled:
             shutil.rmtree(cache, ignore_errors=True)
     write_previews(outputs, previews)
-    write_shot_log(outputs.shot_log, info.path.name, plan.reports, info.frame_rate)
+    write_shot_log(outputs.shot_log, info.path.name, plan.reports, info.frame_rate, source_log)
     write_run_record(
         outputs.run_record, as_plain(config), source_sha256, analysis, device, clock.seconds(), len(plan.frames)
     )

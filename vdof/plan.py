@@ -1,29 +1,40 @@
 """Between the passes: for every frame its lens, its focus distance and how its disparity turns into metres."""
 
+import logging
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from vdof.analysis import Analysis, FrameRecord
-from vdof.calibrate import IDENTITY, Distances, Framing, MetricScale, assume_distances, solve_scale
+from vdof.calibrate import (
+    IDENTITY,
+    Distances,
+    Framing,
+    MetricScale,
+    assume_distances,
+    check_framing,
+    check_metric,
+    require_order,
+    solve_scale,
+)
 from vdof.config import VdofConfig
 from vdof.errors import InputError
-from vdof.focus import Observation, Track, observe_point, observe_subject, smooth_track
+from vdof.focus import Observation, smooth_track
 from vdof.lens import Lens
 from vdof.optics import coc_at_infinity, coc_scale
-from vdof.shotlog import ShotEntry, ShotReport
+from vdof.pulls import Track, hold_dropouts
+from vdof.shot_focus import FARTHEST_FOCUS_M, choose_focus, needs_pictures, observe_shot, set_focus
+from vdof.shotlog import OPEN_END, ShotEntry, ShotFocus, ShotReport
 from vdof.shots import AnalysisFrame
 from vdof.subject import PackedMask
 from vdof.upright import UPRIGHT, Lean
 from vdof.video import VideoInfo
 
-_NEAREST_FOCUS = 1.5
-"""Focus never comes nearer than this many focal lengths."""
-_FARTHEST_FOCUS_M = 1e4
+log = logging.getLogger(__name__)
 
 ReadSmall = Callable[[], Iterator[AnalysisFrame]]
 
@@ -59,60 +70,83 @@ def plan_shots(
     """Observe focus in every shot, tie its disparity to metres, and set focus for each of its frames."""
     check_entries(entries, analysis, config)
     maps = (disparity for _, disparity in analysis.disparities())
-    images = (frame.rgb for frame in read_small()) if config.focus.point is not None else None
+    found = [find_entry(entries, records) for records in analysis.shots]
+    wishes = [choose_focus(config.focus, entry) for entry in found]
+    pictures = (frame.rgb for frame in read_small()) if any(map(needs_pictures, wishes)) else None
     frames: list[FramePlan] = []
     reports: list[ShotReport] = []
-    for number, records in enumerate(analysis.shots):
+    for records, entry, focus in zip(analysis.shots, found, wishes, strict=True):
         shot_maps = islice(maps, len(records))
-        observed = list(observe(config, shot_maps, None if images is None else islice(images, len(records))))
-        steps, report = plan_shot(config, info, analysis.kind, number, records, observed, find_entry(entries, records))
+        shot_pictures = None if pictures is None else islice(pictures, len(records))
+        observed = list(observe_shot(focus, records, shot_maps, shot_pictures, config.stabilise.flow))
+        if shot_pictures is not None:
+            deque(shot_pictures, maxlen=0)
+        entry = entry or name_shot(entries, len(reports), records)
+        steps, report = plan_shot(config, info, analysis.kind, records, observed, entry, focus)
         frames += steps
         reports.append(report)
     first, count = analysis.records[0].index, len(analysis.records)
     return Plan(tuple(frames), reports, (first + count // 3, first + 2 * count // 3))
 
 
-def observe(config: VdofConfig, maps: Iterator[Tensor], images: Iterator[Tensor] | None) -> Iterator[Observation]:
-    """Focus of one shot's frames, by subject or by point."""
-    if images is None or config.focus.point is None:
-        return observe_subject(maps)
-    x, y = config.focus.point
-    return observe_point(maps, images, (x, y), config.stabilise.flow)
-
-
 def plan_shot(
     config: VdofConfig,
     info: VideoInfo,
     kind: str,
-    number: int,
     records: list[FrameRecord],
     observed: list[Observation],
-    entry: ShotEntry | None,
+    entry: ShotEntry,
+    focus: ShotFocus,
 ) -> tuple[list[FramePlan], ShotReport]:
     """One shot: lens, distances, metres, and focus that follows smoothly."""
-    lens = entry.apply_lens(config.lens) if entry else config.lens
+    lens = entry.apply_lens(config.lens)
     seconds = np.array([float(record.pts * info.time_base) for record in records])
     track, leans = follow(config, observed, seconds, is_metric=kind == "disparity_metric")
     subject, background = float(np.median(track)), float(np.median([item.background for item in observed]))
-    if kind == "disparity_metric":
-        scale, distances = IDENTITY, measure_distances(subject, background)
-    else:
-        distances = assume_distances(
-            lens,
-            find_framing(observed, info),
-            pick(entry, "subject_distance_m", config.calibrate.subject_distance_m),
-            pick(entry, "background_distance_m", config.calibrate.background_distance_m),
-        )
-        spread = float(np.median([item.high - item.low for item in observed]))
-        scale = solve_scale(distances, subject, background, spread, number)
-    focus = focus_distances(config, lens, scale, track)
+    scale, distances = tie_to_metres(config, info, kind, entry, lens, observed, subject, background)
+    focused, used = set_focus(config.focus, focus, lens, scale, observed, track, leans, records, seconds)
     steps = [
-        FramePlan(lens, scale, float(distance), lean, item.figure)
-        for distance, lean, item in zip(focus, leans, observed, strict=True)
+        FramePlan(used, scale, float(distance), lean, item.figure)
+        for distance, lean, item in zip(focused, leans, observed, strict=True)
     ]
-    measured = measure(lens, info, scale, subject, background, focus)
-    report = report_shot(number, records, entry, lens, distances, kind, measured)
-    return steps, report
+    measured = stand_in(entry, distances, kind)
+    measured |= measure(used, info, scale, subject, background, focused)
+    if used is not lens:
+        measured["f_number"] = used.f_number
+        log.info(
+            "shot %s: f/%g holds both subjects sharp (f/%g was asked for)", entry.name, used.f_number, lens.f_number
+        )
+    source = "metric depth" if kind == "disparity_metric" else distances.source
+    return steps, ShotReport(complete_range(config, entry, records), lens, source, measured)
+
+
+def tie_to_metres(
+    config: VdofConfig,
+    info: VideoInfo,
+    kind: str,
+    entry: ShotEntry,
+    lens: Lens,
+    observed: list[Observation],
+    subject: float,
+    background: float,
+) -> tuple[MetricScale, Distances]:
+    """Scale and distances of a shot whose subject and background have these disparities."""
+    given = (
+        pick(entry.subject_distance_m, config.calibrate.subject_distance_m),
+        pick(entry.background_distance_m, config.calibrate.background_distance_m),
+    )
+    label = f"{entry.name} ({config.shot_log}:{entry.line})" if entry.line else entry.name.removeprefix("shot ")
+    if kind == "disparity_metric":
+        distances = measure_distances(subject, background)
+        if None not in given:
+            require_order(subject, background, label)
+        check_metric(distances, *given, label)
+        return IDENTITY, distances
+    framing = find_framing(observed, info)
+    distances = assume_distances(lens, framing, *given)
+    check_framing(lens, framing, distances, label)
+    spread = float(np.median([item.high - item.low for item in observed]))
+    return solve_scale(distances, subject, background, spread, label), distances
 
 
 def follow(
@@ -120,8 +154,10 @@ def follow(
 ) -> tuple[Track, list[Lean]]:
     """Focus disparity and lean of each frame of a shot, smooth in time."""
 
+    is_seen = np.array([item.figure is not None for item in observed])
+
     def smooth(values: list[float]) -> Track:
-        return smooth_track(np.array(values), seconds, config.focus.smoothing_s)
+        return smooth_track(hold_dropouts(np.array(values), is_seen), seconds, config.focus.smoothing_s)
 
     focus = smooth([item.focus for item in observed])
     if is_metric or not config.focus.upright:
@@ -147,8 +183,7 @@ def fill_feet(observed: list[Observation]) -> list[float] | None:
 
 def find_framing(observed: list[Observation], info: VideoInfo) -> Framing:
     """The shot's usual framing."""
-    is_turned = info.rotation_deg % 180 != 0
-    aspect = info.height / info.width if is_turned else info.width / info.height
+    aspect = upright_width(info) / (info.width + info.height - upright_width(info))
     found = [item for item in observed if item.subject_height > 0]
     if 2 * len(found) < len(observed):
         return Framing(0.0, False, aspect)
@@ -158,63 +193,72 @@ def find_framing(observed: list[Observation], info: VideoInfo) -> Framing:
 
 def measure_distances(subject: float, background: float) -> Distances:
     """What a metric estimate says of subject and background, disparities in 1/m."""
-    near = 1 / max(subject, 1 / _FARTHEST_FOCUS_M)
-    far = 1 / max(background, 1 / _FARTHEST_FOCUS_M)
-    return Distances(near, max(0.0, far - near), is_assumed=False)
+    near = 1 / max(subject, 1 / FARTHEST_FOCUS_M)
+    far = 1 / max(background, 1 / FARTHEST_FOCUS_M)
+    return Distances(near, max(0.0, far - near))
 
 
-def focus_distances(config: VdofConfig, lens: Lens, scale: MetricScale, track: Track) -> Track:
-    """Focus distance of each frame, metres."""
-    nearest = _NEAREST_FOCUS * lens.focal_length_mm / 1000
-    if config.focus.distance_m is not None:
-        distance = np.full(len(track), config.focus.distance_m)
-    else:
-        distance = 1 / np.maximum([scale.to_metric(value) for value in track], 1 / _FARTHEST_FOCUS_M)
-    return np.clip(distance, nearest, _FARTHEST_FOCUS_M)
+def upright_width(info: VideoInfo) -> int:
+    """Pixels across the picture as a player shows it."""
+    return info.height if info.rotation_deg % 180 else info.width
 
 
 def measure(
     lens: Lens, info: VideoInfo, scale: MetricScale, subject: float, background: float, focus: Track
 ) -> dict[str, Any]:
     """The part of the log that vdof owns."""
-    middle = float(np.median(focus))
-    background_coc = coc_scale(lens, middle, info.width) * (1 / middle - scale.to_metric(background))
+    middle, width = float(np.median(focus)), upright_width(info)
+
+    def find_coc(distance: float) -> float:
+        return round(coc_scale(lens, distance, width) * (1 / distance - scale.to_metric(background)), 2)
+
     return {
         "subject_disparity": round(subject, 6),
         "background_disparity": round(background, 6),
         "scale": round(scale.scale, 8),
         "offset_per_m": round(scale.offset, 8),
         "focus_distance_m": {"first": round(float(focus[0]), 3), "last": round(float(focus[-1]), 3)},
-        "coc_background_px": round(background_coc, 2),
-        "coc_infinity_px": round(float(coc_at_infinity(lens, middle, info.width)), 2),
+        "coc_background_px": find_coc(middle),
+        "coc_background_from_to_px": {"first": find_coc(float(focus[0])), "last": find_coc(float(focus[-1]))},
+        "coc_infinity_px": round(float(coc_at_infinity(lens, middle, width)), 2),
+        "width_px": width,
     }
 
 
-def report_shot(
-    number: int,
-    records: list[FrameRecord],
-    entry: ShotEntry | None,
-    lens: Lens,
-    distances: Distances,
-    kind: str,
-    measured: dict[str, Any],
-) -> ShotReport:
-    """The shot's line in the log that this run writes; the user's own words stay."""
-    base = entry or ShotEntry(f"shot {number}", records[0].index, records[-1].index)
-    filled = replace(
-        base,
-        first_frame=records[0].index,
-        last_frame=records[-1].index,
-        subject_distance_m=base.subject_distance_m or distances.subject_m,
-        background_distance_m=base.background_distance_m or distances.background_m,
-    )
-    source = "metric depth" if kind == "disparity_metric" else "assumed" if distances.is_assumed else "given"
-    return ShotReport(filled, lens, source, measured)
+def stand_in(entry: ShotEntry, distances: Distances, kind: str) -> dict[str, Any]:
+    """Distances that the log did not give, and what metric depth says of those that it did."""
+    found = {
+        "subject_distance_m": round(distances.subject_m, 4),
+        "background_distance_m": round(distances.background_m, 4),
+    }
+    if kind != "disparity_metric":
+        assumed = {key: value for key, value in found.items() if key in distances.assumed}
+        return {"assumed": assumed} if assumed else {}
+    given = {key for key in found if getattr(entry, key) is not None}
+    parts = {
+        "from_depth": {key: value for key, value in found.items() if key not in given},
+        "depth_says": {key: value for key, value in found.items() if key in given},
+    }
+    return {key: part for key, part in parts.items() if part}
 
 
-def pick(entry: ShotEntry | None, name: str, default: float | None) -> float | None:
+def complete_range(config: VdofConfig, entry: ShotEntry, records: list[FrameRecord]) -> ShotEntry:
+    """The entry with its end, where the log left that to the clip."""
+    if entry.last_frame == OPEN_END and config.frames is None:
+        return replace(entry, last_frame=records[-1].index)
+    return entry
+
+
+def name_shot(entries: list[ShotEntry], number: int, records: list[FrameRecord]) -> ShotEntry:
+    """An entry for frames that no log describes."""
+    first, last = records[0].index, records[-1].index
+    taken = {entry.name for entry in entries}
+    name = f"shot {number}" if f"shot {number}" not in taken else f"shot {number} (frames {first}-{last})"
+    return ShotEntry(name, first, last)
+
+
+def pick(value: float | None, default: float | None) -> float | None:
     """The log's distance, else the configuration's."""
-    value = getattr(entry, name) if entry else None
     return default if value is None else value
 
 
@@ -227,7 +271,9 @@ def check_entries(entries: list[ShotEntry], analysis: Analysis, config: VdofConf
     """A log that goes past the clip's end is another clip's log."""
     last = analysis.records[-1].index
     for entry in entries:
-        if config.frames is None and entry.last_frame > last:
+        end = entry.first_frame if entry.last_frame == OPEN_END else entry.last_frame
+        if config.frames is None and end > last:
             raise InputError(
-                f"{config.shot_log}: shot {entry.name!r} ends at frame {entry.last_frame}, but the clip's last frame is {last}"
+                f"{config.shot_log}:{entry.line}: shot {entry.name!r} ends at frame {end}, but the clip's last frame is "
+                f"{last}; correct last_frame"
             )

@@ -24,6 +24,14 @@ OPTIONS = sorted(
 )
 
 
+NEEDED = {
+    "onnx": ["depth.path=somewhere"],
+    "files": ["depth.path=somewhere"],
+    "video_depth_anything": ["depth.repository=somewhere", "depth.weights=somewhere"],
+}
+"""What a depth option has no default for."""
+
+
 @pytest.fixture(autouse=True)
 def hydra_here():
     register_schemas()
@@ -42,7 +50,7 @@ def test_every_group_has_options():
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_builds(group, option):
-    extra = ["depth.path=somewhere"] if (group, option) in (("depth", "onnx"), ("depth", "files")) else []
+    extra = NEEDED.get(option, []) if group == "depth" else []
     config = make(f"{group}={option}", *extra)
     assert type(getattr(config, group)) in GROUPS[group].values()
 

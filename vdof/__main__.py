@@ -21,7 +21,7 @@ from vdof.tasks import run_task
 
 log = logging.getLogger("vdof")
 
-PATH_KEYS = ("input", "output", "shot_log", "depth.path", "cache.dir")
+PATH_KEYS = ("input", "output", "shot_log", "depth.path", "depth.repository", "depth.weights", "cache.dir", "export.dir")
 MULTIRUN_FLAGS = ("-m", "--multirun")
 
 

@@ -26,7 +26,7 @@ from vdof.video.grey import GreyWriter, read_grey
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 PARTS = ("analysis.py", "depth", "flow.py", "shots.py", "stabilise", "video/grey.py")
 """The code that decides what an analysis holds; its hash is part of the key."""
 
@@ -55,6 +55,8 @@ class FrameRecord:
     """Disparity of code 0."""
     span: float
     """Disparity of code 65535 minus `low`: how this frame was quantised, no normalisation."""
+    fov_deg: float | None = None
+    """Horizontal field of view, where the estimator measures it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ class AnalysisWriter:
                 f"cache.dir: cannot write to {folder.parent}: {error.strerror}; choose another cache.dir"
             ) from error
 
-    def write(self, index: int, pts: int, shot: int, disparity: Tensor) -> None:
+    def write(self, index: int, pts: int, shot: int, disparity: Tensor, fov_deg: float | None = None) -> None:
         """Append one frame; `disparity` is (1,1,h,w)."""
         value = disparity[0, 0].detach().cpu().numpy()
         low, high = float(value.min()), float(value.max())
@@ -153,7 +155,7 @@ class AnalysisWriter:
         if self._video is None:
             self._video = GreyWriter(self._temporary / "disparity.mkv", *value.shape)
         self._video.write(codes)
-        self._records.append(FrameRecord(index, pts, shot, low, span))
+        self._records.append(FrameRecord(index, pts, shot, low, span, fov_deg))
 
     def finish(self) -> Analysis:
         """Close, record, and move into place."""

@@ -15,7 +15,13 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from vdof.analysis import CacheConfig
 from vdof.bokeh import BokehConfig
 from vdof.calibrate import CalibrateConfig
-from vdof.depth import EmbeddedConfig, FilesConfig, OnnxConfig
+from vdof.depth import (
+    EmbeddedConfig,
+    FilesConfig,
+    OnnxConfig,
+    TransformersConfig,
+    VideoDepthAnythingConfig,
+)
 from vdof.errors import ConfigError
 from vdof.focus import FocusConfig
 from vdof.lens import Lens
@@ -68,7 +74,13 @@ class VdofConfig:
 
 GROUPS: dict[str, dict[str, type]] = {
     "lens": {"base": Lens},
-    "depth": {"base_embedded": EmbeddedConfig, "base_onnx": OnnxConfig, "base_files": FilesConfig},
+    "depth": {
+        "base_embedded": EmbeddedConfig,
+        "base_onnx": OnnxConfig,
+        "base_files": FilesConfig,
+        "base_transformers": TransformersConfig,
+        "base_video_depth_anything": VideoDepthAnythingConfig,
+    },
     "stabilise": {"base": StabiliseConfig},
     "shots": {"base": ShotsConfig},
     "focus": {"base": FocusConfig},

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from vdof.analysis import Analysis, AnalysisWriter, find_cache, load, make_key
 from vdof.bokeh import render_coc
 from vdof.config import VdofConfig, as_plain
-from vdof.depth import DepthEstimator, open_estimator
+from vdof.depth import DepthEstimator, estimate_stream, open_estimator
 from vdof.device import choose_device
 from vdof.files import hash_file
 from vdof.optics import coc_from_disparity
@@ -88,16 +88,14 @@ def analyse(
         return found
     with AnalysisWriter(folder, estimator.kind, estimator.describe()) as writer:
         with closing(prefetch(clock.watch("decode (pass 1)", read_small(config, info)))) as frames:
-            with_depth = clock.watch("depth", estimate_depth(frames, estimator, device))
-            stable = clock.watch(
-                "stabilise", stabilise_shots(clock.watch("shots", split_shots(with_depth, shots)), config)
-            )
+            shots_apart = clock.watch("shots", split_shots(frames, shots))
+            stable = stabilise_shots(shots_apart, estimator, config, device, clock)
             for shot, frame in tqdm(
                 stable, desc="analyse", unit="frame", total=count_frames(config, info), dynamic_ncols=True
             ):
                 assert frame.disparity is not None
                 assert frame.pts is not None
-                writer.write(frame.index + first_index(config), frame.pts, shot, frame.disparity)
+                writer.write(frame.index + first_index(config), frame.pts, shot, frame.disparity, frame.fov_deg)
         return writer.finish()
 
 
@@ -119,18 +117,14 @@ def read_small(config: VdofConfig, info: VideoInfo) -> Iterator[AnalysisFrame]:
             yield AnalysisFrame(position, frame.pts, turn_upright(frame.rgb, info))
 
 
-def estimate_depth(
-    frames: Iterable[AnalysisFrame], estimator: DepthEstimator, device: torch.device
-) -> Iterator[AnalysisFrame]:
-    """Each frame with its disparity."""
-    for frame in frames:
-        yield replace(frame, disparity=estimator.estimate(frame.rgb.to(device), [frame.index]).cpu())
-
-
 def stabilise_shots(
-    frames: Iterator[tuple[int, AnalysisFrame]], config: VdofConfig
+    frames: Iterator[tuple[int, AnalysisFrame]],
+    estimator: DepthEstimator,
+    config: VdofConfig,
+    device: torch.device,
+    clock: StageClock,
 ) -> Iterator[tuple[int, AnalysisFrame]]:
-    """Each shot's frames through the stabiliser; nothing crosses a cut."""
+    """Each shot's frames through depth and stabiliser; nothing crosses a cut."""
     waiting = next(frames, None)
     while waiting is not None:
         shot, first = waiting
@@ -145,7 +139,8 @@ def stabilise_shots(
                     return
                 yield frame
 
-        for frame in stabilise_stream(take_shot(), config.stabilise):
+        with_depth = clock.watch("depth", estimate_stream(estimator, take_shot(), device, first_index(config)))
+        for frame in clock.watch("stabilise", stabilise_stream(with_depth, config.stabilise)):
             yield shot, frame
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from vdof.depth.contract import Kind
 from vdof.depth.network import MULTIPLE, DepthNet, fold_batch_norm
 from vdof.errors import ModelError, ShapeError
 
@@ -32,7 +33,7 @@ class EmbeddedEstimator:
     Values are what the network gives: never normalised by a frame's own range, so that depth does not breathe.
     """
 
-    kind = "disparity_relative"
+    kind: Kind = "disparity_relative"
 
     def __init__(self, device: torch.device, long_side: int = 320, packed: bytes | None = None) -> None:
         """Load the package's weights (or an .npz file's bytes, `packed`) onto `device`.
@@ -98,7 +99,7 @@ def open_in_onnxruntime(weights: dict[str, NDArray[np.float32]]) -> Infer:
 
 def open_in_torch(weights: dict[str, NDArray[np.float32]], device: torch.device) -> Infer:
     """Return the network as a torch module on `device`."""
-    net = fold_batch_norm(DepthNet().eval())
+    net: Any = fold_batch_norm(DepthNet().eval())  # torch's types lack Module.to(memory_format=)
     net.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     net.to(device).to(memory_format=torch.channels_last)
     return lambda rgb: net(rgb.contiguous(memory_format=torch.channels_last)).contiguous()

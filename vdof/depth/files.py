@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vdof.depth import FilesConfig, Kind
+from vdof.depth.config import FilesConfig
+from vdof.depth.contract import Kind
 from vdof.errors import InputError
 from vdof.files import hash_file
 from vdof.video.grey import read_grey
@@ -23,7 +24,7 @@ Map = NDArray[np.float32]
 
 
 class FilesEstimator:
-    """Disparity read from files; map number n belongs to frame n of the clip.
+    """Disparity read from files; map number n belongs to frame `first_frame + n` of the clip.
 
     Raises:
         InputError: nothing usable at the path, a map that cannot be read, or fewer maps than frames.
@@ -51,6 +52,7 @@ class FilesEstimator:
             "sha256": digest.hexdigest(),
             "convention": config.convention,
             "scale": config.scale,
+            "first_frame": config.first_frame,
         }
 
     def estimate(self, rgb: Tensor, indices: Sequence[int]) -> Tensor:
@@ -63,22 +65,28 @@ class FilesEstimator:
         return torch.from_numpy(np.stack(maps)).unsqueeze(1).to(rgb.device)
 
     def _load(self, index: int) -> Map:
+        number = index - self._config.first_frame
+        if number < 0:
+            first = self._config.first_frame
+            raise InputError(f"depth.path: frame {index} has no map, the first is of depth.first_frame={first}")
         if self._folder is None:
-            return self._load_from_video(index)
-        if index >= len(self._folder):
-            raise InputError(
-                f"depth.path: frame {index} has no map, {self._path} holds {len(self._folder)}; expected one a frame"
-            )
-        return read_map(self._folder[index])
+            return self._load_from_video(number)
+        if number >= len(self._folder):
+            raise self._miss_map(number, len(self._folder))
+        return read_map(self._folder[number])
 
-    def _load_from_video(self, index: int) -> Map:
-        if self._video is None or index < self._next:
+    def _load_from_video(self, number: int) -> Map:
+        if self._video is None or number < self._next:
             self._video, self._next = read_grey(self._path), 0
         for value in self._video:
             self._next += 1
-            if self._next > index:
+            if self._next > number:
                 return value
-        raise InputError(f"depth.path: frame {index} has no map, {self._path} holds {self._next}; expected one a frame")
+        raise self._miss_map(number, self._next)
+
+    def _miss_map(self, number: int, count: int) -> InputError:
+        frame = number + self._config.first_frame
+        return InputError(f"depth.path: frame {frame} has no map, {self._path} holds {count}; expected one a frame")
 
     def _to_disparity(self, stored: Map, index: int) -> Map:
         if self._config.convention == "depth_m":

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vdof.depth import Kind, OnnxConfig
+from vdof.depth.config import OnnxConfig
+from vdof.depth.contract import Kind
 from vdof.depth.resize import resize_to_multiple
 from vdof.errors import BackendError, InputError, ModelError
 from vdof.files import hash_file

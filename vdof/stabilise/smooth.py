@@ -19,6 +19,8 @@ _REACH = 2
 _EDGE = 2.0
 """tolerances: a step at which a pixel's own disparity counts half."""
 _LEAST_WEIGHT = np.float32(1e-3)
+_TRUST_BLUR = 5
+"""px of the grid on which trust is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +60,25 @@ class Measured:
 
 
 def link_frames(
-    here: np.ndarray, there: np.ndarray, flow: np.ndarray, flow_back: np.ndarray, colour_sigma: float
+    here: np.ndarray,
+    there: np.ndarray,
+    flow: np.ndarray,
+    flow_back: np.ndarray,
+    calm: np.ndarray,
+    colour_sigma: float,
 ) -> Link:
     """Return the link from `here` to `there`.
 
     here, there: (h',w',3) float32 display-encoded 0..1, no larger than the disparity; flow: (h,w,2) px here to there on
-    the disparity's grid; flow_back: there to here. Trust is found at the pictures' size and falls off softly: a hard
-    border between what is averaged and what is not would be seen.
+    the disparity's grid; flow_back: there to here; calm: (h',w') 0..1, small on edges of here's disparity. Trust is
+    found at the pictures' size and has no hard borders: where something moves too fast for the flow, a patchwork of
+    averaged and not averaged places would be seen. At edges of disparity, where a mistake costs more, it stays sharp.
     """
     size = here.shape[:2]
     coarse, coarse_back = resize_flow(flow, size), resize_flow(flow_back, size)
     colour = ((warp_array(there, to_target(coarse)) - here) ** 2).sum(axis=-1)
     trust = np.exp(colour * np.float32(-1 / (6 * colour_sigma**2)) - 0.5 * measure_gap(coarse, coarse_back))
-    return Link(flow, trust)
+    return Link(flow, trust + calm * (_blur(trust, _TRUST_BLUR) - trust))
 
 
 def measure(disparity: np.ndarray, scale: float, shift: float, tolerance: float) -> Measured:
@@ -104,3 +112,15 @@ def join(own: Measured, past: np.ndarray, future: np.ndarray) -> np.ndarray:
     """Return the two-sided mean (h,w); the frame's own disparity is in both sums (h,w,2) and counts once."""
     total = past[..., 0] + future[..., 0] - own.weight * own.disparity
     return total / (past[..., 1] + future[..., 1] - own.weight)
+
+
+def _blur(image: np.ndarray, reach: int) -> np.ndarray:
+    """Return the mean of image (h,w) over the square of `reach` px on each side, edges repeated."""
+    for axis in (0, 1):
+        margin = [(0, 0), (0, 0)]
+        margin[axis] = (reach + 1, reach)
+        total = np.cumsum(np.pad(image, margin, mode="edge"), axis=axis, dtype=np.float64)
+        size = 2 * reach + 1
+        ahead = total.take(range(size, total.shape[axis]), axis)
+        image = ((ahead - total.take(range(total.shape[axis] - size), axis)) / size).astype(np.float32)
+    return image

@@ -170,9 +170,16 @@ class _Window:
         there, back = resize_flow(there, size), resize_flow(back, size)
         assert previous.colour is not None
         assert entry.colour is not None
-        previous.to_next = link_frames(previous.colour, entry.colour, there, back, self.config.colour_sigma)
-        entry.to_previous = link_frames(entry.colour, previous.colour, back, there, self.config.colour_sigma)
+        sigma = self.config.colour_sigma
+        previous.to_next = link_frames(previous.colour, entry.colour, there, back, self._find_calm(previous), sigma)
+        entry.to_previous = link_frames(entry.colour, previous.colour, back, there, self._find_calm(entry), sigma)
         previous.colour = None
+
+    def _find_calm(self, entry: _Entry) -> np.ndarray:
+        """Return, at the size of the entry's colour, 1 away from edges of its disparity."""
+        assert entry.colour is not None
+        small = np.ascontiguousarray(resize_array(entry.disparity, entry.colour.shape[:2]))
+        return measure(small, 1.0, 0.0, self._tolerance(entry)).weight
 
     def _compare(self, first: int, second: int) -> list[AffinePair]:
         a, b = self._entries[first], self._entries[second]

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vdof.analysis import AnalysisWriter, CacheConfig, find_cache, load, make_key
+from vdof.analysis import AnalysisWriter, load, make_key
 from vdof.errors import InputError, OutputError
 
 
@@ -67,11 +67,35 @@ def test_key_depends_on_every_part():
     assert make_key(a=1, b=2) in keys
 
 
-def test_cache_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert find_cache(CacheConfig(), tmp_path / "a.mp4") == tmp_path / "vdof"
-    assert find_cache(CacheConfig(dir="/x"), tmp_path / "a.mp4").as_posix() == "/x"
-    assert find_cache(CacheConfig(enabled=False), tmp_path / "a.mp4") == tmp_path / ".a.analysis"
+def test_two_writers_of_one_key_agree(tmp_path):
+    folder = tmp_path / "key"
+    with AnalysisWriter(folder, "disparity_relative", {}) as slow:
+        slow.write(0, 0, 0, torch.zeros(1, 1, 32, 48))
+        first = fill(folder)
+        second = slow.finish()
+    assert len(second.records) == len(first.records)
+    assert next(first.disparities())[0].index == 10
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_a_damaged_one_gives_way_to_the_writer(tmp_path):
+    folder = tmp_path / "key"
+    fill(folder)
+    (folder / "analysis.json").write_text("{")
+    with AnalysisWriter(folder, "disparity_relative", {}) as writer:
+        writer.write(0, 0, 0, torch.zeros(1, 1, 32, 48))
+        writer.finish()
+    assert len(load(folder).records) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_field_of_view_is_the_median(tmp_path):
+    with AnalysisWriter(tmp_path / "key", "disparity_metric", {}) as writer:
+        for index, angle in enumerate((50.0, 60.0, None, 54.0)):
+            writer.write(index, index, 0, torch.zeros(1, 1, 32, 48), angle)
+        writer.finish()
+    assert load(tmp_path / "key").fov_deg == 54
+    assert fill(tmp_path / "other").fov_deg is None
 
 
 def test_unwritable_cache_is_an_output_error(tmp_path):

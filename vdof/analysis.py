@@ -1,9 +1,11 @@
 """Pass 1 on disk: stabilised disparity per frame (FFV1, 16 bit) and one JSON, found again by content.
 
-An analysis is a folder `<key>/` with `disparity.mkv` and `analysis.json`. It is written under a temporary name and renamed
-when whole, so a folder under its key is complete; one that does not read back as such is made anew.
+An analysis is a folder `<key>/` with `disparity.mkv`, `analysis.json` and a `lock` that says who uses it. It is written
+under a temporary name and renamed when whole, so a folder under its key is complete; one that does not read back as such
+is made anew. Which ones are kept is `vdof/cache.py`'s concern.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -11,8 +13,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import median
 from types import TracebackType
 from typing import Any
 
@@ -22,23 +25,16 @@ from torch import Tensor
 
 from vdof.errors import InputError, OutputError
 from vdof.files import hash_file
+from vdof.lease import Lease
 from vdof.video.grey import GreyWriter, read_grey
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
+LOCK = "lock"
+PART = ".part"
 PARTS = ("analysis.py", "depth", "flow.py", "shots.py", "stabilise", "video/grey.py")
 """The code that decides what an analysis holds; its hash is part of the key."""
-
-
-@dataclass
-class CacheConfig:
-    """Where pass 1 is kept for the next run of the same clip."""
-
-    enabled: bool = True
-    """false: pass 1 is kept in the run folder only while it runs."""
-    dir: str | None = None
-    """Folder; null: $XDG_CACHE_HOME/vdof or ~/.cache/vdof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +66,14 @@ class Analysis:
     """What the estimator said of itself."""
     records: tuple[FrameRecord, ...]
     """One a frame, in order."""
+    lease: Lease = field(repr=False, compare=False)
+    """Keeps others from clearing it away."""
+
+    @property
+    def fov_deg(self) -> float | None:
+        """Median horizontal field of view of the clip's camera; None: not measured."""
+        angles = [record.fov_deg for record in self.records if record.fov_deg is not None]
+        return median(angles) if angles else None
 
     @property
     def shots(self) -> list[list[FrameRecord]]:
@@ -106,18 +110,10 @@ def make_key(**parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def find_cache(config: CacheConfig, output: Path) -> Path:
-    """The folder that holds analyses; without a cache, one beside `output` that lasts as long as the run."""
-    if not config.enabled:
-        return output.with_name(f".{output.stem}.analysis")
-    if config.dir is not None:
-        return Path(config.dir)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vdof"
-
-
 def load(folder: Path) -> Analysis | None:
-    """The analysis in `folder`; None where there is none, or none that reads back whole."""
+    """The analysis in `folder`, marked as used now; None where there is none, or none that reads back whole."""
     try:
+        lease = Lease(folder / LOCK)
         stored = json.loads((folder / "analysis.json").read_text(encoding="utf-8"))
         records = tuple(FrameRecord(**entry) for entry in stored["frames"])
         digest = hash_file(folder / "disparity.mkv")
@@ -128,19 +124,23 @@ def load(folder: Path) -> Analysis | None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         log.warning("analysis %s is damaged (%s); making it anew", folder, error)
         return None
-    return Analysis(folder, stored["kind"], stored["estimator"], records)
+    with contextlib.suppress(OSError):  # a cache that may only be read works too
+        os.utime(folder / LOCK)
+    return Analysis(folder, stored["kind"], stored["estimator"], records, lease)
 
 
 class AnalysisWriter:
     """Collects pass 1; `finish` puts it in place. Leaving the block without `finish` leaves nothing."""
 
-    def __init__(self, folder: Path, kind: str, estimator: dict[str, Any]) -> None:
-        self._folder, self._kind, self._estimator = folder, kind, estimator
+    def __init__(self, folder: Path, kind: str, estimator: dict[str, Any], clip: str = "") -> None:
+        self._folder, self._kind, self._estimator, self._clip = folder, kind, estimator, clip
         self._records: list[FrameRecord] = []
         self._video: GreyWriter | None = None
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            self._temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+            self._temporary = make_part(folder)
+            (self._temporary / LOCK).touch()
+            self._lease = Lease(self._temporary / LOCK)
         except OSError as error:
             raise OutputError(
                 f"cache.dir: cannot write to {folder.parent}: {error.strerror}; choose another cache.dir"
@@ -167,15 +167,28 @@ class AnalysisWriter:
         frames = [asdict(record) for record in self._records]
         stored = {
             "format": FORMAT,
+            "clip": self._clip,
             "kind": self._kind,
             "estimator": self._estimator,
             "disparity_sha256": digest,
             "frames": frames,
         }
         (self._temporary / "analysis.json").write_text(json.dumps(stored), encoding="utf-8")
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._temporary.replace(self._folder)
-        return Analysis(self._folder, self._kind, self._estimator, tuple(self._records))
+        return self._put_in_place()
+
+    def _put_in_place(self) -> Analysis:
+        """Take the folder's name; where another process was faster, its analysis is as good."""
+        while True:
+            try:
+                self._temporary.rename(self._folder)
+            except OSError as error:
+                if not self._folder.exists():
+                    raise OutputError(f"cache.dir: cannot write {self._folder}: {error.strerror}") from error
+                if (found := load(self._folder)) is not None:
+                    return found
+                remove_folder(self._folder)
+            else:
+                return Analysis(self._folder, self._kind, self._estimator, tuple(self._records), self._lease)
 
     def __enter__(self) -> "AnalysisWriter":
         return self
@@ -186,3 +199,16 @@ class AnalysisWriter:
         if self._video is not None:
             self._video.__exit__(RuntimeError, None, None)
         shutil.rmtree(self._temporary, ignore_errors=True)
+
+
+def make_part(folder: Path) -> Path:
+    """A new folder beside `folder`, named as what is not whole."""
+    return Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=PART, dir=folder.parent))
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove an analysis so that nobody ever sees half of it."""
+    part = make_part(folder)
+    with contextlib.suppress(FileNotFoundError):  # another process was faster
+        folder.replace(part / "removed")
+    shutil.rmtree(part, ignore_errors=True)

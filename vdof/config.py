@@ -12,8 +12,8 @@ from typing import Any, cast
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from vdof.analysis import CacheConfig
 from vdof.bokeh import BokehConfig
+from vdof.cache import CacheConfig
 from vdof.calibrate import CalibrateConfig
 from vdof.depth import (
     EmbeddedConfig,
@@ -40,7 +40,7 @@ class VdofConfig:
     output: str | None = None
     """Path of the clip to write; null: `<input name>_vdof` in Hydra's run folder."""
     task: str = "render"
-    """What to do: render."""
+    """What to do: render | cache."""
     frames: str | None = None
     """`START:END` in frames, END excluded; null: all."""
     resolution: int | None = None

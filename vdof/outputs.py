@@ -1,6 +1,7 @@
 """Where a run's files go, its record, and its before/after pictures."""
 
 import json
+import math
 import platform
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -98,12 +99,21 @@ def write_run_record(
         "frames": frames,
         "shots": len(analysis.shots),
         "depth": analysis.estimator,
+        "camera": describe_camera(analysis.fov_deg),
         "device": describe_device(device),
         "seconds": seconds,
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "config": config,
     }
     write_text(path, json.dumps(record, indent=2, default=str) + "\n")
+
+
+def describe_camera(fov_deg: float | None) -> dict[str, float] | None:
+    """Field of view, and focal length on 36 mm, of the camera that took the clip; None: nobody measured it."""
+    if fov_deg is None:
+        return None
+    focal_length_mm = 18 / math.tan(math.radians(fov_deg) / 2)
+    return {"horizontal_fov_deg": round(fov_deg, 2), "focal_length_35mm_equivalent": round(focal_length_mm, 2)}
 
 
 def describe_device(device: torch.device) -> str:

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vdof.analysis import Analysis, AnalysisWriter, find_cache, load, make_key
+from vdof.analysis import Analysis, AnalysisWriter, load, make_key
 from vdof.bokeh import render_coc
+from vdof.cache import find_cache, trim
 from vdof.config import VdofConfig, as_plain
 from vdof.depth import DepthEstimator, estimate_stream, open_estimator
 from vdof.device import choose_device
@@ -86,7 +87,7 @@ def analyse(
     if found is not None:
         log.info("pass 1 comes from the cache: %s", folder)
         return found
-    with AnalysisWriter(folder, estimator.kind, estimator.describe()) as writer:
+    with AnalysisWriter(folder, estimator.kind, estimator.describe(), info.path.name) as writer:
         with closing(prefetch(clock.watch("decode (pass 1)", read_small(config, info)))) as frames:
             shots_apart = clock.watch("shots", split_shots(frames, shots))
             stable = stabilise_shots(shots_apart, estimator, config, device, clock)
@@ -96,7 +97,10 @@ def analyse(
                 assert frame.disparity is not None
                 assert frame.pts is not None
                 writer.write(frame.index + first_index(config), frame.pts, shot, frame.disparity, frame.fov_deg)
-        return writer.finish()
+        analysis = writer.finish()
+    if config.cache.enabled:
+        trim(cache, config.cache.max_gb)
+    return analysis
 
 
 def take_cuts(shots: ShotsConfig, entries: list[ShotEntry], frames: str | None) -> ShotsConfig:

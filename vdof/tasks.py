@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 
 TASKS = {
     "render": "vdof.pipeline:run",
+    "cache": "vdof.cache:run",
 }
 """Name -> module:function; imported when chosen, so that a small task starts at once."""
 
-WITHOUT_INPUT: frozenset[str] = frozenset()
+WITHOUT_INPUT: frozenset[str] = frozenset({"cache"})
 """Tasks that need no clip."""
 
 

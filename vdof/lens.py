@@ -62,7 +62,9 @@ class Lens:
             if field.name in LIMITS:
                 _require_range(field.name, getattr(self, field.name), *LIMITS[field.name])
         if 0 < self.blades < 3:
-            raise ConfigError(f"lens.blades must be 0 (round) or 3 to 16, got {self.blades}; set 0, or 5 to 11 as lenses have")
+            raise ConfigError(
+                f"lens.blades must be 0 (round) or 3 to 16, got {self.blades}; set 0, or 5 to 11 as lenses have"
+            )
 
 
 def _require_range(name: str, value: float, low: float, high: float) -> None:

@@ -97,7 +97,9 @@ def f_number_for_two_distances(lens: Lens, near: float, far: float, coc_limit_mm
     From `c = f^2 s |1/s - 1/z| / (N (s - f))` solved for N at `s = focus_between(near, far)` (Ray 2002, 22.6).
     """
     if not 0 < near <= far:
-        raise ConfigError(f"two distances must satisfy 0 < near <= far, got near={near:g} m and far={far:g} m; swap them")
+        raise ConfigError(
+            f"two distances must satisfy 0 < near <= far, got near={near:g} m and far={far:g} m; swap them"
+        )
     focus = focus_between(near, far)
     require_focus_beyond(lens, focus)
     focal_length = lens.focal_length_mm / 1000

@@ -28,6 +28,12 @@ EDGE_TRUST = 0.05
 """Weight of a pixel on a depth edge as a sample of the background: it may be mixed from both sides."""
 MAX_LEVELS = 24
 LEVEL_STEP = 1.5
+HALF_FROM, HALF_FULLY = 12.0, 18.0
+"""Radii, px, between which a source passes from full to half resolution."""
+FULL_VARIANCE = 1 / 3
+"""What the pixel grid adds to a disc's squared radius; taken off before, so that its variance is right."""
+HALF_VARIANCE = 1.25
+"""The same at half resolution, in its pixels: cell of merged sources 1/16, pixel 1/12, upsampling 1/6, times 4."""
 FULL_CLIP = 4.0
 """Radius, px, from which the barrel cuts a disc fully (cat-eye); below, the cut fades with the radius."""
 SMALL_RADIUS = 1.25
@@ -77,11 +83,18 @@ def measure_level(picture: Tensor) -> float:
     return max(float(picture.amax(2).clamp(min=0).sqrt().mean()) ** 2, 1e-12)
 
 
-def field_of_view(layers: Layers, cat_eye: float, squeeze: float) -> NDArray[np.float32]:
-    """Centre x, y of the picture in the layers, px; displacement of the cutting circle per px; squeeze."""
+def field_of_view(layers: Layers, cat_eye: float, squeeze: float, fold: int) -> NDArray[np.float32]:
+    """Centre x and y (row index) of the picture in the layers, displacement of the cutting circle per px, squeeze, fold;
+    in pixels of the resolution that is `fold` times coarser."""
     height, width = layers.radius.shape[1:]
     half_diagonal = math.hypot(height - 2 * layers.margin, width - 2 * layers.margin) / 2
-    return np.array([width / 2, height / 2 - 0.5, cat_eye / half_diagonal, squeeze], np.float32)
+    centre = (width / 2 / fold, height / 2 / fold - 0.5)
+    return np.array([*centre, cat_eye / half_diagonal * fold, squeeze, fold], np.float32)
+
+
+def margin_of(largest: float) -> int:
+    """Pixels by which a picture is extended for radii up to `largest`: whole tiles, so that the coarse grids stay put."""
+    return TILE * math.ceil((largest + 1) / TILE)
 
 
 def level_count(nearest: float, farthest: float) -> int:
@@ -90,8 +103,8 @@ def level_count(nearest: float, farthest: float) -> int:
 
 
 def pyramid_sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """Rows and columns of the coarse picture and of its halvings, down to 2 cells."""
+    """Rows and columns of the coarse picture and of its halvings, down to one cell."""
     sizes = [(-(-height // BIN), -(-width // BIN))]
-    while min(sizes[-1]) > 2:
+    while max(sizes[-1]) > 1:
         sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
     return sizes

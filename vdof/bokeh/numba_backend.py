@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,7 +9,7 @@ from torch import Tensor
 from vdof.bokeh.aperture import span_table
 from vdof.bokeh.config import BokehConfig
 from vdof.bokeh.ladder import group_borders
-from vdof.bokeh.layers import Layers
+from vdof.bokeh.layers import Layers, margin_of
 from vdof.bokeh.numba_layers import split_layers
 from vdof.bokeh.numba_splat import splat
 from vdof.lens import Lens
@@ -22,7 +20,7 @@ def render_frame(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -
     signed = radius.numpy()
     lowest, highest = float(signed.min()), float(signed.max())
     largest = max(-lowest, highest, 1.0)
-    margin = math.ceil(largest) + 1
+    margin = margin_of(largest)
     colour = np.pad(rgb.permute(1, 2, 0).numpy(), ((margin, margin), (margin, margin), (0, 0)), mode="edge")
     signed = np.pad(signed, margin, mode="edge")
     if config.reveal:

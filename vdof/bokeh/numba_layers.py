@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vdof.bokeh.compiled import compiled, f4
 from vdof.bokeh.layers import (
     BEHIND,
     BIN,
@@ -27,11 +28,8 @@ from vdof.bokeh.layers import (
     measure_level,
     pyramid_sizes,
 )
-from vdof.bokeh.numba_splat import compiled
 from vdof.bokeh.numba_unmix import unmix_edges
 from vdof.bokeh.threads import run_rows
-
-f4 = np.float32
 
 
 def split_layers(picture: NDArray[np.float32], signed: NDArray[np.float32], margin: int) -> Layers:

@@ -13,6 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from vdof.bokeh.compiled import compiled, f4
 from vdof.bokeh.layers import (
     BEHIND,
     EXCESS,
@@ -27,10 +28,8 @@ from vdof.bokeh.layers import (
     SPREAD,
     WINDOW,
 )
-from vdof.bokeh.numba_splat import compiled
 from vdof.bokeh.threads import run_rows
 
-f4 = np.float32
 FALL = np.array([math.exp(-k / SPREAD) for k in range(2 * WINDOW * WINDOW + 1)], f4)
 
 
@@ -46,7 +45,9 @@ def unmix_edges(
     colour (3,H,W,3), radius (3,H,W), weight (3,H,W); spread (H,W) 3x3 range of radii, px; level: brightness of the frame.
     """
     picture, original = colour[OWN].copy(), radius[OWN].copy()
-    run_rows(_unmix_rows, 0, original.shape[0], picture, original, spread, f4(1.5 * level), FALL, colour, radius, weight)
+    run_rows(
+        _unmix_rows, 0, original.shape[0], picture, original, spread, f4(1.5 * level), FALL, colour, radius, weight
+    )
 
 
 @compiled

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,7 +9,7 @@ from torch import Tensor
 from vdof.bokeh.aperture import span_table
 from vdof.bokeh.config import BokehConfig
 from vdof.bokeh.ladder import group_borders
-from vdof.bokeh.layers import Layers
+from vdof.bokeh.layers import Layers, margin_of
 from vdof.bokeh.torch_layers import split_layers
 from vdof.bokeh.torch_splat import splat
 from vdof.lens import Lens
@@ -21,7 +19,7 @@ def render_frame(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -
     """One frame: rgb (3,H,W) linear, radius (H,W) signed px, on one device -> (3,H,W) there."""
     lowest, highest = float(radius.min()), float(radius.max())
     largest = max(-lowest, highest, 1.0)
-    margin = math.ceil(largest) + 1
+    margin = margin_of(largest)
     padded = F.pad(torch.cat([rgb, radius[None]])[None], (margin,) * 4, mode="replicate")[0]
     colour, signed = padded[:3].permute(1, 2, 0), padded[3]
     if config.reveal:

@@ -5,29 +5,17 @@ Spans are added with `index_add_`, one offset of rows at a time, into the accumu
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vdof.bokeh.aperture import STEPS_PER_PIXEL, SpanTable
-from vdof.bokeh.ladder import FIRST_STEP, GROWTH, SOFT
-from vdof.bokeh.layers import FULL_CLIP, SMALL_RADIUS, Layers, field_of_view
+from vdof.bokeh.layers import Layers, field_of_view
+from vdof.bokeh.torch_records import Cut, Records, clip_shift, list_records
 
 BAND_BYTES = 256 * 2**20
 """Accumulators held at a time; a band has as many rows as fit."""
-
-
-class Cut(NamedTuple):
-    """Where the barrel cuts the discs (cat-eye): field centre, px; displacement per px, aperture radii; squeeze."""
-
-    x: float
-    y: float
-    shift_per_px: float
-    squeeze: float
 
 
 class Shape(NamedTuple):
@@ -39,100 +27,40 @@ class Shape(NamedTuple):
     cut: Cut
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
-    """Sources that spread light, sorted by descending reach."""
-
-    x: Tensor
-    """(n,) centre, px."""
-    y: Tensor
-    """(n,) row."""
-    position: Tensor
-    """(n,) row of the span table; -1 is one sharp pixel."""
-    side: Tensor
-    """(n,) +1 behind focus, -1 before it."""
-    group: Tensor
-    """(n,)"""
-    light: Tensor
-    """(n,4) r, g, b, 1 times opacity over area."""
-
-
 def splat(layers: Layers, table: SpanTable, borders: Tensor, cat_eye: float, squeeze: float) -> Tensor:
     """Layers of sources -> picture (H,W,3), the layers' margin taken off."""
     _, height, width = layers.radius.shape
     margin = layers.margin
-    cut = Cut(*field_of_view(layers, cat_eye, squeeze).tolist())
-    records = list_records(layers, table, borders, cut)
-    shape = Shape(*(torch.from_numpy(a).to(borders.device) for a in (table.spans, table.gain)), table.max_row, cut)
+    device = borders.device
+    spans, gain = (torch.from_numpy(array).to(device) for array in (table.spans, table.gain))
     groups = borders.numel() + 1 + max(layers.group_shift)
-    band = max(1, BAND_BYTES // ((width + 2) * groups * 16))
+    cuts = [Cut(*field_of_view(layers, cat_eye, squeeze, fold).tolist()) for fold in (1, 2)]
+    shapes = [Shape(spans, gain, table.max_row, cut) for cut in cuts]
+    full, half = (list_records(layers, table, borders, cut, fold) for cut, fold in zip(cuts, (1, 2), strict=True))
+    band = max(2, BAND_BYTES // ((width + 2) * groups * 16))
     out = []
     for first in range(margin, height - margin, band):
         last = min(first + band, height - margin)
-        sums = sum_band(records, shape, first, last, groups, width)
+        sums = sum_band(full, shapes[0], first, last, groups, width)
+        if half.x.numel() > 0:
+            sums += sum_half_band(half, shapes[1], first, last, groups, height, width)
         out.append(composite(sums[:, margin : width - margin]))
     return torch.cat(out)
 
 
-def list_records(layers: Layers, table: SpanTable, borders: Tensor, cut: Cut) -> Records:
-    """All sources as records; a small radius becomes a sharp pixel and a small disc (equal variance)."""
-    shift = torch.tensor(layers.group_shift, device=borders.device)[:, None, None]
-    group, other, first = two_groups(layers.radius, borders)
-    size = layers.radius.abs()
-    share = torch.where(size < SMALL_RADIUS, (size / SMALL_RADIUS) ** 2, 1.0)
-    effective = (size.clamp(min=SMALL_RADIUS) ** 2 - 1 / 3).sqrt()
-    parts = []
-    sharp, position = torch.full_like(size, -1), effective * STEPS_PER_PIXEL
-    disc = share / (table.area * effective**2 * clipped_share(table, cut, effective))
-    for position, chosen, opacity in (
-        (sharp, group, first * (1 - share)),
-        (sharp, other, (1 - first) * (1 - share)),
-        (position, group, first * disc),
-        (position, other, (1 - first) * disc),
-    ):
-        opacity = opacity * layers.weight
-        is_source = (layers.weight > 1e-3) & (opacity > 0)
-        layer, y, x = is_source.nonzero(as_tuple=True)
-        colour = torch.cat([layers.colour[layer, y, x], torch.ones_like(x, dtype=size.dtype)[:, None]], 1)
-        side = torch.where(layers.radius[is_source] >= 0, 1.0, -1.0)
-        parts.append((x + 0.5, y, position[is_source], side, (chosen + shift)[is_source], colour * opacity[is_source, None]))
-    columns = [torch.cat(part) for part in zip(*parts, strict=True)]
-    order = columns[2].argsort(descending=True, stable=True)
-    return Records(*(column[order] for column in columns))
-
-
-def two_groups(radius: Tensor, borders: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The group of every radius, the other group where a border is close, and the share of the first."""
-    group = torch.bucketize(radius, borders, right=True)
-    padded = F.pad(borders, (1, 1), value=float("inf"))
-    padded[0] = -float("inf")
-    above, below = padded[group + 1] - radius, radius - padded[group]
-    zone = SOFT * (FIRST_STEP + GROWTH * radius.abs())
-    other = torch.where(above < zone, group + 1, torch.where(below < zone, group - 1, group))
-    distance = torch.where(above < zone, above, below)
-    return group, other, torch.where(other != group, 0.5 + 0.5 * distance / zone, 1.0)
-
-
-def clip_shift(cut: Cut, x: Tensor, y: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
-    """Displacement of the cutting circle, in aperture radii, of discs at (x, y); small discs are hardly cut."""
-    amount = -cut.shift_per_px * (size / FULL_CLIP).clamp(max=1)
-    return (x - cut.x) * amount, (y - cut.y) * amount
-
-
-def clipped_share(table: SpanTable, cut: Cut, size: Tensor) -> Tensor | float:
-    """Share of its light that a cut disc would lose, for every source (L,H,W) of radius `size`."""
-    if cut.shift_per_px == 0:
-        return 1.0
-    clip = torch.from_numpy(table.clip).to(size.device)
-    steps, turns = clip.shape
-    x = torch.arange(size.shape[2], device=size.device) + 0.5
-    y = torch.arange(size.shape[1], device=size.device)[:, None]
-    shift_x, shift_y = clip_shift(cut, x, y, size)
-    shift = torch.hypot(shift_x, shift_y) * (steps - 1)
-    turn = torch.remainder(torch.atan2(shift_y, shift_x) / (2 * math.pi) + 1, 1) * (turns - 1)
-    i, j = shift.long().clamp(max=steps - 2), turn.long().clamp(max=turns - 2)
-    u, v = shift - i, turn - j
-    return torch.lerp(torch.lerp(clip[i, j], clip[i, j + 1], v), torch.lerp(clip[i + 1, j], clip[i + 1, j + 1], v), u)
+def sum_half_band(
+    records: Records, shape: Shape, first: int, last: int, groups: int, height: int, width: int
+) -> Tensor:
+    """The half-resolution light of the full-resolution rows first..last-1, interpolated: (rows,width,groups,4)."""
+    rows, columns = (height + 1) // 2, (width + 1) // 2
+    y = (torch.arange(first, last, device=shape.spans.device) * 0.5 - 0.25).clamp(0, rows - 1)
+    x = (torch.arange(width, device=shape.spans.device) * 0.5 - 0.25).clamp(0, columns - 1)
+    top, left = y.long(), x.long()
+    start = int(top[0])
+    sums = sum_band(records, shape, start, int(top[-1]) + 2, groups, columns)
+    bottom, right = (top + 1).clamp(max=rows - 1), (left + 1).clamp(max=columns - 1)
+    lines = torch.lerp(sums[top - start], sums[bottom - start], (y - top)[:, None, None, None])
+    return torch.lerp(lines[:, left], lines[:, right], (x - left)[:, None, None])
 
 
 def sum_band(records: Records, shape: Shape, first: int, last: int, groups: int, width: int) -> Tensor:
@@ -192,7 +120,9 @@ def composite(sums: Tensor) -> Tensor:
     deepest = torch.zeros_like(colour)
     for group in sums.unbind(2):
         alpha = group[..., 3:]
-        visible = torch.where(alpha > 1e-5, group * ((1 - colour[..., 3:]).clamp(min=0) / alpha.clamp(min=1e-5)).clamp(max=1), 0)
+        visible = torch.where(
+            alpha > 1e-5, group * ((1 - colour[..., 3:]).clamp(min=0) / alpha.clamp(min=1e-5)).clamp(max=1), 0
+        )
         fade = torch.where(visible[..., 3:] > 0, 1 - (alpha * 10).clamp(0, 1), 1.0)
         colour = colour + visible
         deepest = deepest * fade + visible

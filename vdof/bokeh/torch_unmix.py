@@ -96,9 +96,7 @@ def split_pixels(
     far_behind = torch.where(a <= 0.95, far_behind, far)
     # a far pixel: first its own colour, what remains is the near surface's rim
     far_own = _between((seen - a * near) / rest, low, high)
-    near_rim = _between(
-        (seen - (1 - a) * far_own) / part, torch.minimum(seen, near), torch.maximum(seen, near)
-    )
+    near_rim = _between((seen - (1 - a) * far_own) / part, torch.minimum(seen, near), torch.maximum(seen, near))
     own, mean = radius[OWN, y, x], torch.where(is_near, sides[:, 0, 4], sides[:, 1, 4])
     is_clean = (own - mean).abs() < RAMP * (sides[:, 1, 4] - sides[:, 0, 4])
     colour[OWN, y, x] = torch.where(n, near_own, far_own)

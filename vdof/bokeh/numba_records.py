@@ -1,0 +1,241 @@
+"""Sources to records, compiled for the CPU: what each pixel gives, at full resolution or merged at half.
+
+Discs from `HALF_FROM` px on are merged two by two pixels and splatted at half resolution, fully from `HALF_FULLY` on; in
+between a source gives a share to each, so that none changes resolution at once. Both are sums per group before anything is
+composited, which keeps who hides whom.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vdof.bokeh.aperture import STEPS_PER_PIXEL, SpanTable
+from vdof.bokeh.compiled import compiled, f4
+from vdof.bokeh.ladder import FIRST_STEP, GROWTH, SOFT
+from vdof.bokeh.layers import (
+    FULL_CLIP,
+    FULL_VARIANCE,
+    HALF_FROM,
+    HALF_FULLY,
+    HALF_VARIANCE,
+    SMALL_RADIUS,
+    Layers,
+)
+from vdof.bokeh.threads import run_rows
+
+RECORD = 8
+"""A record: x centre, table position (-1: one sharp pixel), group, side (+1 behind focus, -1 before), premultiplied
+r, g, b, weight."""
+CHUNK = 64
+"""Records per entry of the reach table."""
+SMALL = f4(SMALL_RADIUS)
+SMALL_EFFECTIVE = f4(math.sqrt(SMALL_RADIUS**2 - FULL_VARIANCE))
+
+
+class Level(NamedTuple):
+    """The records of one resolution, row by row."""
+
+    start: NDArray[np.int64]
+    """(rows + 1,) first record of each row."""
+    records: NDArray[np.float32]
+    """(n, RECORD)"""
+    reach: NDArray[np.int32]
+    """(n / CHUNK,) rows that the records of each chunk reach above and below their own."""
+    field: NDArray[np.float32]
+    """Where the barrel cuts discs, in pixels of this resolution; see `layers.field_of_view`."""
+
+
+def list_records(
+    layers: Layers, table: SpanTable, borders: NDArray[np.float32], field: NDArray[np.float32], fold: int
+) -> Level:
+    """Records at full (`fold` 1) or half (`fold` 2) resolution."""
+    height = -(-layers.radius.shape[1] // fold)
+    start = np.zeros(height + 1, np.int64)
+    sources = (layers.colour, layers.radius, layers.weight, np.array(layers.group_shift), borders)
+    shape = (f4(table.area), table.clip, field)
+    kernel = _list_full if fold == 1 else _list_half
+    run_rows(kernel, 0, height, *sources, *shape, start, np.empty((0, RECORD), f4))
+    np.cumsum(start, out=start)
+    records = np.empty((int(start[-1]), RECORD), f4)
+    run_rows(kernel, 0, height, *sources, *shape, start, records)
+    reach = np.zeros(records.shape[0] // CHUNK + 1, np.int32)
+    run_rows(_measure_reach, 0, reach.size, records, reach, step=1024)
+    return Level(start, records, reach, field)
+
+
+@compiled
+def _list_full(y0, y1, colour, radius, weight, group_shift, borders, unit_area, clip, field, start, records):
+    """Write the records of the rows y0..y1-1 or, while there is no room for any, count them into `start`."""
+    is_count = records.shape[0] == 0
+    for y in range(y0, y1):
+        first = i = 0 if is_count else start[y]
+        for x in range(radius.shape[2]):
+            for layer in range(radius.shape[0]):
+                r = radius[layer, y, x]
+                w = weight[layer, y, x] * (f4(1) - _half_share(r))
+                if w > f4(1e-3):
+                    p = colour[layer, y, x]
+                    i = _put_split(records, i, x, y, r, group_shift[layer], w, p, borders, unit_area, clip, field)
+        if is_count:
+            start[y + 1] = i - first
+
+
+@compiled
+def _list_half(y0, y1, colour, radius, weight, group_shift, borders, unit_area, clip, field, start, records):
+    """The same for cells of 2x2 pixels, whose sources are merged where layer and group agree."""
+    is_count = records.shape[0] == 0
+    merged = np.empty((4, 6), np.float32)  # weight; weighted r, g, b, radius; group
+    for y in range(y0, y1):
+        first = i = 0 if is_count else start[y]
+        for x in range((radius.shape[2] + 1) // 2):
+            for layer in range(radius.shape[0]):
+                count = _merge_cell(x, y, colour[layer], radius[layer], weight[layer], borders, merged)
+                for k in range(count):
+                    w = merged[k, 0]
+                    r = merged[k, 4] / w
+                    p = merged[k, 1:4] / w
+                    i = _put_split(
+                        records, i, x, y, r, group_shift[layer], w * f4(0.25), p, borders, unit_area, clip, field
+                    )
+        if is_count:
+            start[y + 1] = i - first
+
+
+@compiled
+def _half_share(r):
+    """Share of a source of radius `r` that is splatted at half resolution."""
+    return min(max((abs(r) - f4(HALF_FROM)) / f4(HALF_FULLY - HALF_FROM), f4(0)), f4(1))
+
+
+@compiled
+def _merge_cell(x, y, colour, radius, weight, borders, merged):
+    """Collect the half-resolution shares of one cell by group; returns how many groups there are."""
+    count = 0
+    for j in range(2 * y, min(2 * y + 2, radius.shape[0])):
+        for i in range(2 * x, min(2 * x + 2, radius.shape[1])):
+            r = radius[j, i]
+            if abs(r) <= f4(HALF_FROM):
+                continue
+            w = weight[j, i] * _half_share(r)
+            if w <= f4(1e-3):
+                continue
+            group = f4(_find_group(r, borders))
+            k = 0
+            while k < count and merged[k, 5] != group:
+                k += 1
+            if k == count:
+                count += 1
+                merged[k] = f4(0)
+                merged[k, 5] = group
+            merged[k, 0] += w
+            for c in range(3):
+                merged[k, 1 + c] += w * colour[j, i, c]
+            merged[k, 4] += w * r
+    return count
+
+
+@compiled
+def _put_split(records, i, x, y, r, shift, weight, colour, borders, unit_area, clip, field):
+    """Write one source, divided between two groups where a border is close; returns the next free record."""
+    group, other, share = _two_groups(r, borders)
+    i = _put_source(records, i, x, y, r, group + shift, weight * share, colour, unit_area, clip, field)
+    if share < f4(1):
+        weight *= f4(1) - share
+        i = _put_source(records, i, x, y, r, other + shift, weight, colour, unit_area, clip, field)
+    return i
+
+
+@compiled
+def _find_group(r, borders):
+    """How many borders are at or below `r`; by halving, as there are few."""
+    low, high = 0, borders.size
+    while low < high:
+        middle = (low + high) >> 1
+        if borders[middle] <= r:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@compiled
+def _two_groups(r, borders):
+    """The group of radius `r`, the other group where a border is close, and the share of the first."""
+    group = _find_group(r, borders)
+    zone = f4(SOFT) * (f4(FIRST_STEP) + f4(GROWTH) * abs(r))
+    if group < borders.size and borders[group] - r < zone:
+        return group, group + 1, f4(0.5) + f4(0.5) * (borders[group] - r) / zone
+    if group > 0 and r - borders[group - 1] < zone:
+        return group, group - 1, f4(0.5) + f4(0.5) * (r - borders[group - 1]) / zone
+    return group, group, f4(1)
+
+
+@compiled
+def _put_source(records, i, x, y, r, group, weight, colour, unit_area, clip, field):
+    """Write one source of one group as one record, or as two where it is small: a sharp pixel and a small disc."""
+    side = f4(1) if r >= f4(0) else f4(-1)
+    fold = field[4]
+    size = abs(r) / fold
+    is_small = fold == f4(1) and size < SMALL
+    if records.shape[0] == 0:
+        return i + (2 if is_small else 1)
+    if is_small:
+        share = (size / SMALL) ** 2
+        _put_record(records, i, x, f4(-1), group, side, weight * (f4(1) - share), colour)
+        i += 1
+        weight *= share
+        size = SMALL_EFFECTIVE
+    else:
+        size = f4(math.sqrt(size * size - (f4(FULL_VARIANCE) if fold == f4(1) else f4(HALF_VARIANCE))))
+    weight /= unit_area * size * size * _clipped_share(clip, field, f4(x) + f4(0.5), f4(y), size)
+    _put_record(records, i, x, size * f4(STEPS_PER_PIXEL), group, side, weight, colour)
+    return i + 1
+
+
+@compiled
+def clip_shift(field, x, y, size):
+    """Displacement of the cutting circle, in aperture radii, of a disc at (x, y); small discs are hardly cut."""
+    amount = -field[2] * min(size / f4(FULL_CLIP), f4(1))
+    return (x - field[0]) * amount, (y - field[1]) * amount
+
+
+@compiled
+def _clipped_share(clip, field, x, y, size):
+    """Share of its light that a cut disc would lose, given back through its weight."""
+    if field[2] == f4(0):
+        return f4(1)
+    shift_x, shift_y = clip_shift(field, x, y, size)
+    shift = f4(math.sqrt(shift_x * shift_x + shift_y * shift_y)) * f4(clip.shape[0] - 1)
+    turn = f4(math.atan2(shift_y, shift_x) / (2 * math.pi) + 1) % f4(1) * f4(clip.shape[1] - 1)
+    i, j = min(int(shift), clip.shape[0] - 2), min(int(turn), clip.shape[1] - 2)
+    u, v = shift - f4(i), turn - f4(j)
+    low = clip[i, j] + v * (clip[i, j + 1] - clip[i, j])
+    high = clip[i + 1, j] + v * (clip[i + 1, j + 1] - clip[i + 1, j])
+    return low + u * (high - low)
+
+
+@compiled
+def _put_record(records, i, x, position, group, side, weight, colour):
+    records[i, 0] = f4(x) + f4(0.5)
+    records[i, 1] = position
+    records[i, 2] = f4(group)
+    records[i, 3] = side
+    records[i, 4] = colour[0] * weight
+    records[i, 5] = colour[1] * weight
+    records[i, 6] = colour[2] * weight
+    records[i, 7] = weight
+
+
+@compiled
+def _measure_reach(c0, c1, records, reach):
+    """Rows that the records of each chunk reach above and below their own."""
+    for chunk in range(c0, c1):
+        farthest = f4(-8)
+        for i in range(chunk * CHUNK, min(chunk * CHUNK + CHUNK, records.shape[0])):
+            if records[i, 7] > f4(0):
+                farthest = max(farthest, records[i, 1])
+        reach[chunk] = int(farthest / f4(STEPS_PER_PIXEL) + f4(0.5))

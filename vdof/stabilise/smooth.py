@@ -19,6 +19,8 @@ _REACH = 2
 _EDGE = 2.0
 """tolerances: a step at which a pixel's own disparity counts half."""
 _LEAST_WEIGHT = np.float32(1e-3)
+_ROWS = 64
+"""rows a thread computes at a time."""
 _TRUST_BLUR = 5
 """px of the grid on which trust is found."""
 
@@ -88,7 +90,7 @@ def measure(disparity: np.ndarray, scale: float, shift: float, tolerance: float)
     level, lowest, highest, weight = (np.empty_like(disparity) for _ in range(4))
     per_edge = np.float32(1 / (_EDGE * tolerance))
     settings = (np.float32(scale), np.float32(shift), _REACH, per_edge, _LEAST_WEIGHT)
-    run_rows(measure_rows, 0, len(disparity), disparity, *settings, level, lowest, highest, weight)
+    run_rows(measure_rows, 0, len(disparity), disparity, *settings, level, lowest, highest, weight, step=_ROWS)
     return Measured(level, lowest, highest, weight, tolerance)
 
 
@@ -104,7 +106,7 @@ def carry(own: Measured, neighbour: np.ndarray | None, link: Link | None, step: 
     result = np.empty_like(neighbour)
     maps = (own.disparity, own.lowest, own.highest, own.weight, neighbour, link.flow, link.trust)
     numbers = (np.float32(v) for v in (step.gain, step.offset, kappa, 1 / own.tolerance))
-    run_rows(carry_rows, 0, len(result), *maps, *numbers, result)
+    run_rows(carry_rows, 0, len(result), *maps, *numbers, result, step=_ROWS)
     return result
 
 

@@ -15,15 +15,23 @@ one, half = np.float32(1), np.float32(0.5)
 def measure_rows(y0, y1, disparity, scale, shift, reach, per_edge, least, level, lowest, highest, weight):  # type: ignore[no-untyped-def]
     """`level = scale disparity + shift`, its extremes within `reach` px, and its weight: small where they are far apart."""
     h, w = disparity.shape
-    for y in range(y0, y1):
-        top, bottom = max(y - reach, 0), min(y + reach, h - 1) + 1
+    first, last = max(y0 - reach, 0), min(y1 + reach, h)
+    low_rows, high_rows = np.empty((last - first, w), np.float32), np.empty((last - first, w), np.float32)
+    for y in range(first, last):
         for x in range(w):
             low = high = disparity[y, x]
-            for v in range(top, bottom):
-                for u in range(max(x - reach, 0), min(x + reach, w - 1) + 1):
-                    value = disparity[v, u]
-                    low = min(low, value)
-                    high = max(high, value)
+            for u in range(max(x - reach, 0), min(x + reach, w - 1) + 1):
+                low = min(low, disparity[y, u])
+                high = max(high, disparity[y, u])
+            low_rows[y - first, x] = low
+            high_rows[y - first, x] = high
+    for y in range(y0, y1):
+        top, bottom = max(y - reach, 0) - first, min(y + reach, h - 1) + 1 - first
+        for x in range(w):
+            low, high = low_rows[top, x], high_rows[top, x]
+            for v in range(top + 1, bottom):
+                low = min(low, low_rows[v, x])
+                high = max(high, high_rows[v, x])
             level[y, x] = scale * disparity[y, x] + shift
             lowest[y, x] = scale * low + shift
             highest[y, x] = scale * high + shift

@@ -7,8 +7,11 @@ the same (to a small tolerance, see `StabiliseConfig.look_ahead`) whether the sh
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +24,8 @@ from vdof.stabilise.config import StabiliseConfig, sync_reach
 from vdof.stabilise.level import Level, Leveller
 from vdof.stabilise.pairs import AffinePair, Small, fit_pair
 from vdof.stabilise.smooth import Link, Measured, carry, join, link_frames, measure
+
+T = TypeVar("T")
 
 _PAIR_SIDE = 320
 """px, long side at which pairs are compared."""
@@ -56,12 +61,13 @@ def stabilise_stream(
     if not config.enabled:
         yield from frames
         return
-    window = _Window(config)
-    for frame in frames:
-        window.add(frame)
-        if window.is_full():
-            yield from window.give(config.block)
-    yield from window.give(None)
+    with ThreadPoolExecutor(1, thread_name_prefix="vdof-stabilise") as helper:
+        window = _Window(config, helper)
+        for frame in frames:
+            window.add(frame)
+            if window.is_full():
+                yield from window.give(config.block)
+        yield from window.give(None)
 
 
 @dataclass(slots=True)
@@ -88,9 +94,11 @@ class _Entry:
 class _Window:
     """The frames alive, their pairs, and the state of the forward recursion."""
 
-    def __init__(self, config: StabiliseConfig) -> None:
+    def __init__(self, config: StabiliseConfig, helper: ThreadPoolExecutor) -> None:
         self.config = config
+        self._helper = helper
         self._flow = DisFlow(config.flow)
+        self._flow_back = DisFlow(config.flow)
         self._pair_flow = DisFlow(FlowConfig(preset="fast"))
         self._entries: list[_Entry] = []
         self._pairs: list[AffinePair] = []
@@ -170,8 +178,10 @@ class _Window:
         """Find the flow between two neighbours, their pair, and how far the flow can be trusted."""
         assert previous.colour is not None
         assert entry.colour is not None
-        there = self._flow.between_grey(previous.grey, entry.grey)
-        back = self._flow.between_grey(entry.grey, previous.grey)
+        there, back = self._do_both(
+            partial(self._flow.between_grey, previous.grey, entry.grey),
+            partial(self._flow_back.between_grey, entry.grey, previous.grey),
+        )
         previous.flow_to_next, entry.flow_to_previous = there.astype(np.float16), back.astype(np.float16)
         position = self._start + len(self._entries)
         small = previous.small.grey.shape
@@ -179,9 +189,15 @@ class _Window:
         self._pairs += fit_pair(position - 1, position, previous.small, entry.small, coarse, coarse_back)
         there, back = resize_flow(there, entry.disparity.shape), resize_flow(back, entry.disparity.shape)
         sigma = self.config.colour_sigma
-        previous.to_next = link_frames(previous.colour, entry.colour, there, back, self._find_calm(previous), sigma)
-        entry.to_previous = link_frames(entry.colour, previous.colour, back, there, self._find_calm(entry), sigma)
+        previous.to_next, entry.to_previous = self._do_both(
+            partial(link_frames, previous.colour, entry.colour, there, back, self._find_calm(previous), sigma),
+            partial(link_frames, entry.colour, previous.colour, back, there, self._find_calm(entry), sigma),
+        )
         previous.colour = None
+
+    def _do_both(self, first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
+        other = self._helper.submit(second)
+        return first(), other.result()
 
     def _find_calm(self, entry: _Entry) -> np.ndarray:
         """Return, at the size of the entry's colour, 1 away from edges of its disparity."""

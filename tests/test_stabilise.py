@@ -219,3 +219,13 @@ def test_a_moving_camera_keeps_the_slide() -> None:
     sliding = sliding + 0.2 * torch.linspace(0, 1, HEIGHT)[:, None]
     stable = stabilise(sliding, rgb)
     assert float((stable[-1] - stable[0]).mean()) == pytest.approx(0.2, abs=0.01)
+
+
+def test_upsampling_is_the_same_compiled_and_in_torch() -> None:
+    from vdof.stabilise.upsample import _upsample_on_device
+
+    rgb, disparity = texture(0, (96, 160)), F.interpolate(texture(5)[:, :1], size=(48, 80))
+    disparity[..., 20:40, 30:60] += 1
+    compiled, plain = upsample_guided(disparity, rgb), _upsample_on_device(disparity, rgb)
+    assert float((compiled - plain).abs().mean()) < 1e-4
+    assert float((compiled - plain).abs().max()) < 0.02

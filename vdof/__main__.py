@@ -21,7 +21,19 @@ from vdof.tasks import run_task
 
 log = logging.getLogger("vdof")
 
-PATH_KEYS = ("input", "output", "shot_log", "depth.path", "depth.repository", "depth.weights", "cache.dir", "export.dir")
+PATH_KEYS = (
+    "input",
+    "output",
+    "shot_log",
+    "depth.path",
+    "depth.repository",
+    "depth.weights",
+    "cache.dir",
+    "export.dir",
+    "prompt",
+    "match",
+    "notebook",
+)
 MULTIRUN_FLAGS = ("-m", "--multirun")
 
 

@@ -23,6 +23,7 @@ from vdof.depth import (
     VideoDepthAnythingConfig,
 )
 from vdof.errors import ConfigError
+from vdof.export import ExportConfig
 from vdof.focus import FocusConfig
 from vdof.lens import Lens
 from vdof.shots import ShotsConfig
@@ -61,6 +62,7 @@ class VdofConfig:
     bokeh: BokehConfig = field(default_factory=BokehConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)
     cache: CacheConfig = field(default_factory=CacheConfig)
+    export: ExportConfig = field(default_factory=ExportConfig)
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:

@@ -34,6 +34,8 @@ class Outputs:
     shot_log: Path
     run_record: Path
     previews: tuple[Path, Path]
+    prefix: str
+    """What the names of all but the clip begin with."""
 
 
 def choose_outputs(
@@ -53,7 +55,7 @@ def choose_outputs(
         prefix = f"{clip.stem}."
     folder = clip.parent
     previews = (folder / f"{prefix}before_after_1.png", folder / f"{prefix}before_after_2.png")
-    outputs = Outputs(clip, folder / f"{prefix}shot_log.yaml", folder / f"{prefix}run.json", previews)
+    outputs = Outputs(clip, folder / f"{prefix}shot_log.yaml", folder / f"{prefix}run.json", previews, prefix)
     if clip.exists() and clip.samefile(info.path):
         raise OutputError(f"output: {clip} is the input itself; choose another name")
     for path in (clip, outputs.shot_log, outputs.run_record, *previews):

@@ -21,7 +21,9 @@ from vdof.cache import find_cache, trim
 from vdof.config import VdofConfig, as_plain
 from vdof.depth import DepthEstimator, estimate_stream, open_estimator
 from vdof.device import choose_device
+from vdof.export import Exporter, FrameFacts
 from vdof.files import hash_file
+from vdof.notebook import append_run, find_notebook
 from vdof.optics import coc_from_disparity
 from vdof.outputs import Picture, choose_outputs, make_preview, write_previews, write_run_record
 from vdof.plan import FramePlan, Plan, plan_shots
@@ -47,6 +49,7 @@ def run(config: VdofConfig, run_folder: Path) -> None:
     outputs = choose_outputs(config.output, info, config.encode, run_folder, overwrite=config.overwrite)
     source_log = Path(config.shot_log) if config.shot_log else None
     entries = read_shot_log(source_log, info.path.name, info.frame_rate) if source_log else []
+    exporter = Exporter(config.export, outputs.clip, outputs.prefix, info.frame_rate, overwrite=config.overwrite)
     clock = StageClock()
     source_sha256 = hash_file(info.path)
     cache = find_cache(config.cache, outputs.clip)
@@ -54,7 +57,7 @@ def run(config: VdofConfig, run_folder: Path) -> None:
         analysis = analyse(config, info, entries, device, cache, source_sha256, clock)
         with clock.measure("focus"):
             plan = plan_shots(config, info, analysis, entries, lambda: read_small(config, info))
-        previews = render(config, info, analysis, plan, outputs.clip, device, clock)
+        previews = render(config, info, analysis, plan, outputs.clip, exporter, device, clock)
     finally:
         if not config.cache.enabled:
             shutil.rmtree(cache, ignore_errors=True)
@@ -63,6 +66,7 @@ def run(config: VdofConfig, run_folder: Path) -> None:
     write_run_record(
         outputs.run_record, as_plain(config), source_sha256, analysis, device, clock.seconds(), len(plan.frames)
     )
+    append_run(find_notebook(config.notebook, run_folder), info.path, outputs.clip, len(plan.frames), plan.reports)
     log.info("wrote %s", outputs.clip)
 
 
@@ -154,6 +158,7 @@ def render(
     analysis: Analysis,
     plan: Plan,
     output: Path,
+    exporter: Exporter,
     device: torch.device,
     clock: StageClock,
 ) -> list[Picture]:
@@ -163,8 +168,10 @@ def render(
     size = cap_size(info, config.resolution)
     reader = read_frames(info.path, config.video, frames=frames, size=size, info=info)
     writer = Writer(output, info, config.encode, frames=frames, size=size, overwrite=config.overwrite)
-    with reader, writer, closing(prefetch(clock.watch("decode (pass 2)", reader))) as decoded:
-        rendered = clock.watch("bokeh", render_frames(decoded, analysis, plan, info, config, device, previews))
+    with exporter, reader, writer, closing(prefetch(clock.watch("decode (pass 2)", reader))) as decoded:
+        rendered = clock.watch(
+            "bokeh", render_frames(decoded, analysis, plan, info, config, exporter, device, clock, previews)
+        )
         with closing(prefetch(rendered)) as finished:
             for frame in tqdm(finished, desc="render", unit="frame", total=len(plan.frames), dynamic_ncols=True):
                 with clock.measure("encode"):
@@ -178,28 +185,42 @@ def render_frames(
     plan: Plan,
     info: VideoInfo,
     config: VdofConfig,
+    exporter: Exporter,
     device: torch.device,
+    clock: StageClock,
     previews: list[Picture],
 ) -> Iterator[Frame]:
     """Each frame through its lens; before/after pictures of the plan's two frames are added to `previews`."""
-    for frame, step, (_, disparity) in zip(frames, plan.frames, analysis.disparities(), strict=True):
+    for frame, step, (record, disparity) in zip(frames, plan.frames, analysis.disparities(), strict=True):
         sharp = turn_upright(frame.rgb.to(device), info)
-        image = to_display(blur(sharp, disparity.to(device), step, info, config), info.colour.transfer).clamp(0, 1)
+        metric, coc = find_coc(
+            sharp, disparity.to(device), step, has_edges=analysis.estimator.get("estimator") == "files"
+        )
+        with clock.measure("export"):
+            seconds = float(record.pts * info.time_base)
+            exporter.write(FrameFacts(frame.index, seconds, step.lens, step.focus_distance_m), metric, coc)
+        image = to_display(blur(sharp, coc, step, info, config), info.colour.transfer).clamp(0, 1)
         previews += [make_preview(sharp, image)] * plan.preview_frames.count(frame.index)
         yield replace(frame, rgb=turn_back(image, info).cpu())
 
 
-def blur(sharp: Tensor, disparity: Tensor, step: FramePlan, info: VideoInfo, config: VdofConfig) -> Tensor:
-    """One display-encoded frame (1,3,H,W) -> scene-linear (1,3,H,W) through the lens.
+def find_coc(sharp: Tensor, disparity: Tensor, step: FramePlan, *, has_edges: bool = False) -> tuple[Tensor, Tensor]:
+    """Metric disparity (1,1,H,W) 1/m and coc (1,1,H,W) px of a frame (1,3,H,W).
 
-    `disparity` is (1,1,h,w) in the analysis' units.
+    `disparity` is (1,1,h,w) in the analysis' units. Where it comes at the frame's own size with edges that somebody
+    else has placed (`has_edges`), they stay as they are.
     """
     if step.figure is not None:
         upright = straighten(disparity[0, 0].cpu().numpy(), step.figure.unpack(), step.lean)
         disparity = torch.from_numpy(upright)[None, None].to(sharp.device)
-    fine = upsample_guided(disparity, sharp)
+    is_fine = has_edges and disparity.shape[-2:] == sharp.shape[-2:]
+    fine = disparity if is_fine else upsample_guided(disparity, sharp)
     metric = (step.scale.scale * fine + step.scale.offset).clamp(min=0)
-    coc = coc_from_disparity(metric, step.lens, step.focus_distance_m, sharp.shape[-1])
+    return metric, coc_from_disparity(metric, step.lens, step.focus_distance_m, sharp.shape[-1])
+
+
+def blur(sharp: Tensor, coc: Tensor, step: FramePlan, info: VideoInfo, config: VdofConfig) -> Tensor:
+    """One display-encoded frame (1,3,H,W) -> scene-linear (1,3,H,W) through the lens; `coc` is (1,1,H,W) px."""
     return render_coc(to_linear(sharp, info.colour.transfer), coc, step.lens, config.bokeh)
 
 

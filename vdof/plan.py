@@ -111,6 +111,10 @@ def plan_shot(
     ]
     measured = stand_in(entry, distances, kind)
     measured |= measure(used, info, scale, subject, background, focused)
+    measured["subject_moves_m"] = {
+        end: round(1 / max(scale.to_metric(float(track[place])), 1 / FARTHEST_FOCUS_M), 3)
+        for end, place in (("first", 0), ("last", -1))
+    }
     if used is not lens:
         measured["f_number"] = used.f_number
         log.info(

@@ -11,10 +11,14 @@ if TYPE_CHECKING:
 TASKS = {
     "render": "vdof.pipeline:run",
     "cache": "vdof.cache:run",
+    "shots": "vdof.shots_task:run",
+    "prompt": "vdof.prompt_task:run",
+    "exchange": "vdof.exchange_task:run",
+    "notebook": "vdof.notebook:run",
 }
 """Name -> module:function; imported when chosen, so that a small task starts at once."""
 
-WITHOUT_INPUT: frozenset[str] = frozenset({"cache"})
+WITHOUT_INPUT: frozenset[str] = frozenset({"cache", "shots", "prompt", "exchange", "notebook"})
 """Tasks that need no clip."""
 
 

@@ -61,7 +61,7 @@ def read_log(path: Path, rate: Fraction | None = None) -> ShotLog:
         raise place.refuse(top.get("version", root), f"version: expected {VERSION}; this vdof reads no other")
     rate = read_rate(place, top["frame_rate"]) if "frame_rate" in top else rate
     nodes = place.read_items(top.get("shots", root), "shots: expected a list of at least one shot")
-    shots = [read_shot(place, node, number, rate) for number, node in enumerate(nodes)]
+    shots = [read_shot(place, node, number, rate, is_only=len(nodes) == 1) for number, node in enumerate(nodes)]
     check_order(place, shots, nodes)
     clip = place.read_text(top["clip"], "clip") or None if "clip" in top else None
     return ShotLog(tuple(shots), clip, rate, path)
@@ -80,8 +80,8 @@ def read_rate(place: Place, node: yaml.Node) -> Fraction:
     return Fraction(whole * 1000, 1001) if is_ntsc else rate
 
 
-def read_shot(place: Place, node: yaml.Node, number: int, rate: Fraction | None) -> ShotEntry:
-    """One shot."""
+def read_shot(place: Place, node: yaml.Node, number: int, rate: Fraction | None, *, is_only: bool = False) -> ShotEntry:
+    """One shot; the only one of its log may leave its frames out: it is the whole clip."""
     values = place.read_mapping(node, SHOT_KEYS)
     words = {key: place.read_text(values[key], key) for key in TEXT_KEYS if key in values}
     numbers = {
@@ -93,7 +93,7 @@ def read_shot(place: Place, node: yaml.Node, number: int, rate: Fraction | None)
     measured = measured if isinstance(measured, dict) else {}
     stood_in = list_stand_ins(measured)
     given = {key: value for key, value in numbers.items() if stood_in.get(key) != value}
-    first, last = read_range(place, values, node, rate, has_clip=bool(words.get("clip")))
+    first, last = read_range(place, values, node, rate, may_be_open=is_only or bool(words.get("clip")))
     return ShotEntry(
         words.get("name") or f"shot {number}",
         first,
@@ -113,9 +113,9 @@ def read_shot(place: Place, node: yaml.Node, number: int, rate: Fraction | None)
 
 
 def read_range(
-    place: Place, values: dict[str, yaml.Node], node: yaml.Node, rate: Fraction | None, *, has_clip: bool
+    place: Place, values: dict[str, yaml.Node], node: yaml.Node, rate: Fraction | None, *, may_be_open: bool
 ) -> tuple[int, int]:
-    """First and last frame, from frames, timecodes, or both where they agree; a named clip may leave them out."""
+    """First and last frame, from frames, timecodes, or both where they agree; a whole clip may leave them out."""
     bounds: dict[str, int] = {}
     for end in ("first", "last"):
         frame, timecode = values.get(f"{end}_frame"), values.get(f"{end}_timecode")
@@ -127,7 +127,7 @@ def read_range(
                 raise place.refuse(
                     timecode, f"{end}_timecode: is frame {at}, but {end}_frame says {bounds[end]}; remove one of them"
                 )
-    if not has_clip and len(bounds) < 2:
+    if not may_be_open and len(bounds) < 2:
         missing = next(end for end in ("first", "last") if end not in bounds)
         raise place.refuse(node, f"{missing}_frame: got None, expected a frame number from 0, or {missing}_timecode")
     first, last = bounds.get("first", 0), bounds.get("last", OPEN_END)

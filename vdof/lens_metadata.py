@@ -1,0 +1,85 @@
+"""Lens and focus of a frame as other programs read them: OpenEXR attributes and OpenTrackIO samples.
+
+Both lose what they have no word for: aperture shape beyond the f-number, aberrations, tilt, notes, and where the distances
+come from. Sources: OpenEXR "Standard Attributes" (openexr.com); SMPTE RIS OSVP OpenTrackIO 1.0 schema (opentrackio.org).
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from vdof.files import write_text
+from vdof.lens import Lens
+from vdof.shotlog.timecode import format_timecode
+
+
+def exr_lens_attributes(lens: Lens, focus_distance_m: float) -> dict[str, Any]:
+    """Header entries for `OpenEXR.File`: standard names, and `vdof:` for what has none.
+
+    `focus` is metres, `aperture` an f-number, focal lengths are millimetres, as the standard says.
+    """
+    return {
+        "focus": float(focus_distance_m),
+        "aperture": float(lens.f_number),
+        "nominalFocalLength": float(lens.focal_length_mm),
+        "pinholeFocalLength": float(lens.focal_length_mm),
+        "lensModel": f"vdof {lens.focal_length_mm:g} mm f/{lens.f_number:g}",
+        "vdof:sensorWidth": float(lens.sensor_width_mm),
+        "vdof:squeeze": float(lens.squeeze),
+        "vdof:blades": int(lens.blades),
+    }
+
+
+def opentrackio_samples(
+    frames: Iterable[tuple[int, Lens, float]], rate: Fraction, size: tuple[int, int], source: str
+) -> Iterator[dict[str, Any]]:
+    """One OpenTrackIO sample a frame.
+
+    Args:
+        frames: index in the clip, lens, and focus distance in metres.
+        rate: frames per second.
+        size: width and height of the picture, pixels.
+        source: the clip's name; sample and source ids follow from it, so that the same run gives the same file.
+    """
+    width, height = size
+    for index, lens, focus_m in frames:
+        hours, minutes, seconds, count = map(int, format_timecode(index, rate).split(":"))
+        ratio = {"num": rate.numerator, "denom": rate.denominator}
+        squeeze = Fraction(lens.squeeze).limit_denominator(1000)
+        yield {
+            "protocol": {"name": "OpenTrackIO", "version": [1, 0, 0]},
+            "sampleId": uuid5(NAMESPACE_URL, f"{source}#{index}").urn,
+            "sourceId": uuid5(NAMESPACE_URL, source).urn,
+            "static": {
+                "camera": {
+                    "activeSensorPhysicalDimensions": {
+                        "height": lens.sensor_width_mm * height / width,
+                        "width": lens.sensor_width_mm,
+                    },
+                    "activeSensorResolution": {"height": height, "width": width},
+                    "anamorphicSqueeze": {"num": squeeze.numerator, "denom": squeeze.denominator},
+                    "captureFrameRate": ratio,
+                },
+                "lens": {"nominalFocalLength": lens.focal_length_mm},
+            },
+            "timing": {
+                "mode": "internal",
+                "sampleRate": ratio,
+                "timecode": {
+                    "hours": hours, "minutes": minutes, "seconds": seconds, "frames": count, "frameRate": ratio,
+                },
+            },
+            "lens": {
+                "fStop": lens.f_number,
+                "focusDistance": focus_m,
+                "pinholeFocalLength": lens.focal_length_mm,
+            },
+        }  # fmt: skip
+
+
+def write_opentrackio(path: Path, samples: Iterable[dict[str, Any]]) -> None:
+    """JSON Lines: a sample a line."""
+    write_text(path, "".join(json.dumps(sample) + "\n" for sample in samples))

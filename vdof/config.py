@@ -41,7 +41,7 @@ class VdofConfig:
     output: str | None = None
     """Path of the clip to write; null: `<input name>_vdof` in Hydra's run folder."""
     task: str = "render"
-    """What to do: render | cache."""
+    """What to do: render | cache | shots | prompt | exchange | notebook."""
     frames: str | None = None
     """`START:END` in frames, END excluded; null: all."""
     resolution: int | None = None
@@ -51,7 +51,13 @@ class VdofConfig:
     overwrite: bool = False
     """Whether existing outputs may be replaced."""
     shot_log: str | None = None
-    """Path of a shot log that supplies lens and distances per shot."""
+    """Path of a shot log (YAML, CSV, EDL, OTIO or FCPXML) that supplies lens and distances per shot."""
+    match: str | None = None
+    """task=shots: the shot whose background blur the others shall match, by name or number."""
+    prompt: str | None = None
+    """task=prompt: a sentence, or a text file of one a line, to read into a log; null: write the sentences of `shot_log`."""
+    notebook: str = "auto"
+    """Record of all runs: a CSV file; auto: notebook.csv above the run folders; off: none is kept."""
     video: VideoConfig = field(default_factory=VideoConfig)
     lens: Lens = field(default_factory=Lens)
     depth: Any = MISSING

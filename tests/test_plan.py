@@ -10,10 +10,10 @@ import torch
 from vdof.analysis import AnalysisWriter
 from vdof.calibrate import CalibrateConfig
 from vdof.errors import InputError
-from vdof.focus import FocusConfig
+from vdof.focus import FocusConfig, Observation
 from vdof.lens import Lens
 from vdof.optics import coc_scale
-from vdof.plan import plan_shots
+from vdof.plan import plan_shots, tie_to_metres
 from vdof.shotlog import read_shot_log
 from vdof.stabilise import StabiliseConfig
 from vdof.video.grey import read_grey
@@ -88,3 +88,97 @@ def test_face_is_sharp_in_both_shots(plan_true_depth, truth):
     plan = plan_true_depth()
     for frame, place in FACE.items():
         assert abs(read_coc(plan, truth, frame, place)) < 0.04 * plan.reports[frame // 48].measured["coc_infinity_px"]
+
+
+def test_metric_depth_is_used_as_it_is(plan_true_depth):
+    plan = plan_true_depth(kind="disparity_metric")
+    assert {step.scale.scale for step in plan.frames} == {1.0}
+    assert plan.frames[23].focus_distance_m == pytest.approx(3.6, rel=0.05)
+
+
+def change_log(tmp_path, **changes):
+    """The sample's log with text replaced."""
+    text = LOG.read_text(encoding="utf-8")
+    for old, new in changes.values():
+        assert old in text
+        text = text.replace(old, new)
+    path = tmp_path / "log.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_metric_depth_that_disagrees_with_the_log_is_said(plan_true_depth, tmp_path, caplog):
+    log = change_log(tmp_path, subject=("subject_distance_m: 3.61", "subject_distance_m: 7"))
+    plan = plan_true_depth(log=log, kind="disparity_metric")
+    assert "says subject 7 m, metric depth 3.6" in caplog.text
+    assert plan.reports[0].measured["depth_says"]["subject_distance_m"] == pytest.approx(3.6, rel=0.03)
+    assert plan.reports[0].entry.subject_distance_m == 7
+
+
+def test_swapped_distances_are_an_error_where_the_depth_is_metric(plan_true_depth, tmp_path):
+    log = change_log(
+        tmp_path,
+        subject=("subject_distance_m: 1.18", "subject_distance_m: 9.5"),
+        behind=("_m: 9.5\n  notes", "_m: 1.18\n  notes"),
+    )
+    log.write_text(log.read_text().replace("background_distance_m: 9.5", "background_distance_m: 1.18"))
+    with pytest.raises(InputError, match=r"log.yaml:15\).*look swapped.*exchange them"):
+        plan_true_depth(log=log, kind="disparity_metric")
+
+
+@pytest.mark.parametrize("kind", ["disparity_relative", "disparity_metric"])
+def test_a_background_nearer_than_the_subject_is_an_error_with_file_and_line(kind):
+    entry = read_shot_log(LOG)[0]
+    with pytest.raises(InputError, match=r"shot_log.yaml:4\).*background nearer than the subject"):
+        tie_to_metres(Config(LOG), Info(), kind, entry, Lens(), [Observation(0.2, 0.4, 0.1, 0.5)], 0.2, 0.4)
+
+
+def test_keyframes_pull_from_the_subject_to_a_distance(plan_true_depth, tmp_path):
+    keys = "focus: {mode: keyframes, keys: [{frame: 0, at: subject}, {frame: 40, at: 8.0, pull_s: 0.5}]}"
+    log = change_log(tmp_path, focus=("  subject_distance_m: 3.61", f"  {keys}\n  subject_distance_m: 3.61"))
+    focus = np.array([step.focus_distance_m for step in plan_true_depth(log=log).frames[:48]])
+    assert focus[:28] == pytest.approx(np.full(28, 3.6), rel=0.06)
+    assert focus[40:] == pytest.approx(np.full(8, 8.0), rel=1e-3)
+    assert 3.7 < focus[34] < 7.9
+    assert np.abs(np.diff(1 / focus)).max() * 24 < 2.0
+
+
+def test_two_subjects_stop_the_lens_down_until_both_are_sharp(plan_true_depth, tmp_path):
+    both = "focus: {mode: two_subjects, subjects: [{name: she, at: subject}, {name: he, at: 4.4}]}"
+    log = change_log(tmp_path, focus=("  subject_distance_m: 3.61", f"  {both}\n  subject_distance_m: 3.61"))
+    plan = plan_true_depth(log=log)
+    step, limit = plan.frames[23], WIDTH / 1200
+    for distance in (3.6, 4.4):
+        coc = coc_scale(step.lens, step.focus_distance_m, WIDTH) * (1 / step.focus_distance_m - 1 / distance)
+        assert abs(coc) < 1.1 * limit
+    assert step.lens.f_number > 5
+    assert plan.reports[0].measured["f_number"] == step.lens.f_number
+    assert plan.reports[0].lens.f_number == 1.8
+
+
+def test_one_of_two_subjects_is_named(plan_true_depth, tmp_path):
+    one = "focus: {mode: two_subjects, sharp: he, subjects: [{name: she, at: subject}, {name: he, at: 4.4}]}"
+    log = change_log(tmp_path, focus=("  subject_distance_m: 3.61", f"  {one}\n  subject_distance_m: 3.61"))
+    plan = plan_true_depth(log=log)
+    assert plan.frames[23].focus_distance_m == pytest.approx(4.4)
+    assert plan.frames[23].lens.f_number == 1.8
+
+
+def test_two_subjects_too_far_apart_say_so(plan_true_depth, tmp_path):
+    both = "focus: {mode: two_subjects, subjects: [{name: she, at: 0.5}, {name: he, at: 40}]}"
+    log = change_log(tmp_path, focus=("  subject_distance_m: 3.61", f"  {both}\n  subject_distance_m: 3.61"))
+    with pytest.raises(InputError, match=r"she at 0.50 m and he at 40.00 m need f/\d+ to be sharp together"):
+        plan_true_depth(log=log)
+
+
+def test_one_known_distance_solves_the_scale_and_the_rest_is_marked(plan_true_depth, tmp_path):
+    log = change_log(tmp_path, behind=("  background_distance_m: 240.4\n", ""))
+    (report, _) = plan_true_depth(log=log).reports
+    assert report.distances == "subject given, the other assumed"
+    assert report.measured["assumed"] == {"background_distance_m": pytest.approx(10.83)}
+
+
+def test_without_a_log_all_is_assumed(plan_true_depth):
+    (report, _) = plan_true_depth(log=None).reports
+    assert report.distances == "assumed"
+    assert set(report.measured["assumed"]) == {"subject_distance_m", "background_distance_m"}

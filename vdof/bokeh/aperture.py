@@ -35,7 +35,7 @@ class Chords(NamedTuple):
     right: Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SpanTable:
     """Area-exact spans of one aperture for every radius up to `max_row - 1`."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 from collections.abc import Callable
 
 import torch
@@ -54,8 +55,11 @@ def render_coc(rgb: Tensor, coc: Tensor, lens: Lens, config: BokehConfig | None 
     require_picture(rgb)
     require_map("coc", coc, rgb)
     backend = choose_backend(config.backend, rgb.device)
-    light = recover_highlights(rgb.float(), config.highlights)
-    out = [_render_frame(backend, *frame, lens, config) for frame in zip(light, coc[:, 0].float() / 2, strict=True)]
+    light = recover_highlights(rgb.detach().float(), config.highlights)
+    out = [
+        _render_frame(backend, *frame, lens, config)
+        for frame in zip(light, coc[:, 0].detach().float() / 2, strict=True)
+    ]
     return darken_corners(torch.stack(out), lens.vignetting_stops)
 
 
@@ -84,8 +88,15 @@ def choose_backend(name: str, device: torch.device) -> Backend:
 
         return render_frame
     from vdof.bokeh.torch_backend import render_frame as render_frame_torch
+    from vdof.bokeh.torch_backend import render_frame_triton
 
-    return render_frame_torch
+    if chosen == "torch":
+        return render_frame_torch
+    if importlib.util.find_spec("triton") is None:
+        raise BackendError("bokeh.backend=triton needs the triton package, which is not here; install it or use auto")
+    if device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
+        raise BackendError(f"bokeh.backend=triton renders on cuda, got a tensor on {device}; use auto, numba or torch")
+    return render_frame_triton
 
 
 def require_picture(rgb: Tensor) -> None:

@@ -1,12 +1,14 @@
-"""The portable backend: one frame through torch operations on whatever device the tensors are on."""
+"""The backends on torch tensors: one frame through torch operations, or with the splat as Triton kernels."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vdof.bokeh.aperture import span_table
+from vdof.bokeh.aperture import SpanTable, span_table
 from vdof.bokeh.config import BokehConfig
 from vdof.bokeh.ladder import group_borders
 from vdof.bokeh.layers import Layers, margin_of
@@ -17,6 +19,24 @@ from vdof.lens import Lens
 
 def render_frame(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -> Tensor:
     """One frame: rgb (3,H,W) linear, radius (H,W) signed px, on one device -> (3,H,W) there."""
+    return render_with(splat, rgb, radius, lens, config)
+
+
+def render_frame_triton(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -> Tensor:
+    """The same with the splat as Triton kernels."""
+    from vdof.bokeh.triton_splat import splat as splat_triton
+
+    return render_with(splat_triton, rgb, radius, lens, config)
+
+
+def render_with(
+    splat_layers: Callable[[Layers, SpanTable, Tensor, float, float], Tensor],
+    rgb: Tensor,
+    radius: Tensor,
+    lens: Lens,
+    config: BokehConfig,
+) -> Tensor:
+    """Split a frame into layers and splat them."""
     lowest, highest = float(radius.min()), float(radius.max())
     largest = max(-lowest, highest, 1.0)
     margin = margin_of(largest)
@@ -27,4 +47,5 @@ def render_frame(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -
     else:
         layers = Layers(colour[None], signed[None], torch.ones_like(signed)[None], margin)
     borders = torch.from_numpy(group_borders(lowest, highest)).to(rgb.device)
-    return splat(layers, span_table(lens, largest), borders, lens.cat_eye, lens.squeeze).permute(2, 0, 1).contiguous()
+    out = splat_layers(layers, span_table(lens, largest), borders, lens.cat_eye, lens.squeeze)
+    return out.permute(2, 0, 1).contiguous()

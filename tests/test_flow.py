@@ -77,7 +77,7 @@ def test_tiny_and_blank_frames_give_flow(size: tuple[int, int]) -> None:
 def test_bad_input_is_named() -> None:
     with pytest.raises(ConfigError, match="preset must be one of"):
         FlowConfig(preset="slow")
-    with pytest.raises(ConfigError, match="method must be dis"):
+    with pytest.raises(ConfigError, match="method must be one of dis, raft"):
         FlowConfig(method="magic")
     with pytest.raises(ShapeError, match="one shape"):
         DisFlow()(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 9))

@@ -28,6 +28,7 @@ PATH_KEYS = (
     "depth.path",
     "depth.repository",
     "depth.weights",
+    "stabilise.flow.weights",
     "cache.dir",
     "export.dir",
     "prompt",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from torch import Tensor
 
 from vdof.errors import BackendError, ConfigError, ShapeError
 
+_METHODS = ("dis", "raft")
+_NETWORKS = ("large", "small")
 _PRESETS = ("ultrafast", "fast", "medium")
 _SMALLEST_SIDE = 24
 """px: DIS needs a few patches of 8 px on its coarsest level; smaller frames are enlarged first."""
@@ -25,19 +28,47 @@ class FlowConfig:
     """How optical flow is found."""
 
     method: str = "dis"
-    """`dis`: OpenCV's Dense Inverse Search (Kroeger et al. 2016)."""
+    """`dis`: OpenCV's Dense Inverse Search (Kroeger et al. 2016). `raft`: torchvision's RAFT, on a CUDA device."""
     preset: str = "medium"
-    """ultrafast, fast or medium: 640x360 takes about 3, 6 and 18 ms on two cores."""
+    """dis: ultrafast, fast or medium; 640x360 takes about 3, 6 and 18 ms on two cores."""
     long_side: int = 512
-    """px: larger frames are reduced to this for the search; flow comes back at the frame's own size."""
+    """px: dis: larger frames are reduced to this for the search; flow comes back at the frame's own size."""
+    network: str = "large"
+    """raft: large or small."""
+    weights: str | None = None
+    """raft: torchvision's weights file; null: where torchvision itself keeps it. Never downloaded."""
 
     def __post_init__(self) -> None:
-        if self.method != "dis":
-            raise ConfigError(f"flow.method must be dis, got {self.method!r}")
+        if self.method not in _METHODS:
+            raise ConfigError(f"flow.method must be one of {', '.join(_METHODS)}, got {self.method!r}")
         if self.preset not in _PRESETS:
             raise ConfigError(f"flow.preset must be one of {', '.join(_PRESETS)}, got {self.preset!r}")
         if self.long_side < 64:
             raise ConfigError(f"flow.long_side must be >= 64 px, got {self.long_side}")
+        if self.network not in _NETWORKS:
+            raise ConfigError(f"flow.network must be one of {', '.join(_NETWORKS)}, got {self.network!r}")
+
+
+class Flow(Protocol):
+    """A method of finding flow. One object serves one thread."""
+
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return the flow (1,2,h,w) px from a to b, (1,3,h,w) display-encoded 0..1 or (1,1,h,w) grey."""
+        ...
+
+    def between_grey(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Return the flow (h,w,2) px float32 from a to b, both (h,w) uint8."""
+        ...
+
+
+def open_flow(config: FlowConfig | None = None) -> Flow:
+    """The method that `config` names. Raises BackendError or ModelError where it cannot work here."""
+    config = config or FlowConfig()
+    if config.method == "raft":
+        from vdof.raft import RaftFlow
+
+        return RaftFlow(config)
+    return DisFlow(config)
 
 
 class DisFlow:
@@ -53,8 +84,7 @@ class DisFlow:
 
         a, b: (1,3,h,w) display-encoded RGB 0..1, or (1,1,h,w) grey 0..1, of one size.
         """
-        if a.shape != b.shape or a.ndim != 4 or a.shape[0] != 1:
-            raise ShapeError(f"flow needs two frames (1,C,h,w) of one shape, got {tuple(a.shape)} and {tuple(b.shape)}")
+        check_frames(a, b)
         flow = self.between_grey(to_grey(a), to_grey(b))
         return torch.from_numpy(flow).permute(2, 0, 1)[None].to(a.device)
 
@@ -67,6 +97,12 @@ class DisFlow:
         size = (round(h * scale), round(w * scale))
         flow = self._solver.calc(resize_array(a, size), resize_array(b, size), None)
         return resize_flow(flow, (h, w))
+
+
+def check_frames(a: Tensor, b: Tensor) -> None:
+    """Raise ShapeError unless a and b are two frames (1,C,h,w) of one shape."""
+    if a.shape != b.shape or a.ndim != 4 or a.shape[0] != 1:
+        raise ShapeError(f"flow needs two frames (1,C,h,w) of one shape, got {tuple(a.shape)} and {tuple(b.shape)}")
 
 
 def to_grey(rgb: Tensor) -> np.ndarray:

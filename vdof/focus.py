@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vdof.errors import ConfigError
-from vdof.flow import DisFlow, FlowConfig
+from vdof.flow import FlowConfig, open_flow
 from vdof.subject import Mask, PackedMask, find_subject
 from vdof.upright import measure_lean
 
@@ -162,7 +162,7 @@ def observe_point(
         disparities: (1,1,h,w) per frame.
         frames: (1,3,H,W) display-encoded per frame.
     """
-    flow = DisFlow(config)
+    flow = open_flow(config)
     follower = PointFollower(point)
     previous: Tensor | None = None
     for disparity, rgb in zip(disparities, frames, strict=True):
@@ -178,7 +178,7 @@ def observe_targets(
     disparities: Iterable[Tensor], frames: Iterable[Tensor], targets: Sequence[PointTarget], config: FlowConfig
 ) -> Iterator[Observation]:
     """The subject, and beside it every point that the shot log wants followed. Arguments as of `observe_point`."""
-    flow = DisFlow(config)
+    flow = open_flow(config)
     followers: list[PointFollower | None] = [None] * len(targets)
     previous: Tensor | None = None
     maps, observed = tee(disparities)

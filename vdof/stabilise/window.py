@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from vdof.errors import ShapeError
-from vdof.flow import DisFlow, FlowConfig, resize_array, resize_flow, to_grey
+from vdof.flow import DisFlow, FlowConfig, open_flow, resize_array, resize_flow, to_grey
 from vdof.shots import AnalysisFrame
 from vdof.stabilise.config import StabiliseConfig, sync_reach
 from vdof.stabilise.level import Level, Leveller
@@ -97,8 +97,8 @@ class _Window:
     def __init__(self, config: StabiliseConfig, helper: ThreadPoolExecutor) -> None:
         self.config = config
         self._helper = helper
-        self._flow = DisFlow(config.flow)
-        self._flow_back = DisFlow(config.flow)
+        self._flow = open_flow(config.flow)
+        self._flow_back = open_flow(config.flow)
         self._pair_flow = DisFlow(FlowConfig(preset="fast"))
         self._entries: list[_Entry] = []
         self._pairs: list[AffinePair] = []

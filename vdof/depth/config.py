@@ -9,8 +9,8 @@ from vdof.errors import ConfigError
 class EmbeddedConfig:
     """vdof's own network."""
 
-    long_side: int = 384
-    """Working size: longer side of the frame that the network sees, pixels, 64..1024."""
+    long_side: int = 320
+    """Working size: longer side of the frame that the network sees, pixels, 64..1024; 320 is what it was trained for."""
 
     def __post_init__(self) -> None:
         if not 64 <= self.long_side <= 1024:

@@ -26,7 +26,12 @@ from vdof.bokeh import BokehConfig
 from vdof.optics import coc_from_depth
 
 SETTINGS = ((2.0, 1.4), (0.95, 1.8), (9.0, 2.0))
-APERTURES = {"blades 5": {"blades": 5}, "blades 7": {"blades": 7}, "squeeze 2": {"squeeze": 2.0}}
+APERTURES: dict[str, dict[str, Any]] = {
+    "round": {},
+    "blades 5": {"blades": 5},
+    "blades 7": {"blades": 7},
+    "squeeze 2": {"squeeze": 2.0},
+}
 APERTURE_SAMPLES = 200
 
 
@@ -67,7 +72,11 @@ def score_folder(folder: Path, crop: int, config: BokehConfig) -> None:
 
 def score_video(folder: Path, meta: dict[str, Any], crop: int, config: BokehConfig) -> None:
     """PSNR and flicker ratio of a clip with flow."""
-    rows, frames, truths, depths, flows = [], [], [], [], []
+    rows: list[tuple[float, float]] = []
+    frames: list[np.ndarray] = []
+    truths: list[np.ndarray] = []
+    depths: list[np.ndarray] = []
+    flows: list[np.ndarray] = []
     for frame in meta["frames"]:
         sharp, depth, truth, flow = (read_exr(folder / frame[key]) for key in ("sharp", "depth", "dof", "flow"))
         row, image = score_still(sharp, depth, truth, lens_of(meta, frame), frame["focus_m"], crop, config)
@@ -75,12 +84,13 @@ def score_video(folder: Path, meta: dict[str, Any], crop: int, config: BokehConf
         for held, value in zip((frames, truths, depths, flows), (image, truth, depth, flow), strict=True):
             held.append(value)
     ratio = measure_flicker(frames, flows, depths) / measure_flicker(truths, flows, depths)
-    show(meta["scene"], f"{len(rows)} frames", *np.mean(rows, axis=0), ratio)
+    value, edge = np.mean(rows, axis=0)
+    show(meta["scene"], f"{len(rows)} frames", value, edge, ratio)
 
 
 def score_light_fields(count: int, crop: int, config: BokehConfig) -> None:
     """Round, bladed and squeezed apertures on procedural scenes, then how smoothly a dolly and a pull change."""
-    for name, shape in ({"round": {}} | APERTURES).items():
+    for name, shape in APERTURES.items():
         rows = []
         for seed in range(count):
             planes = light_field.make_scene(seed)

@@ -2,9 +2,10 @@
 
 scripts/bench render [--size 1280x720] [--radius 8 24 48] [--backend auto] [--device cpu] [--repeat 3] [--scatter]
 
-Columns `gaussian` and `scatter`: how many times as long the baseline takes. Baselines: `gaussian`, one Gaussian blur per depth slice with as many slices as the renderer has groups, composited far to
-near (OpenCV); `scatter`, the classical weighting of every pixel in reach by its own disc (compiled, on the same threads;
-slow, asked for with --scatter). The scene is procedural: a foreground, a focused middle, a far background with lamps.
+Columns `gaussian` and `scatter`: how many times as long the baseline takes. Baselines: `gaussian`, one Gaussian blur
+per depth slice with as many slices as the renderer has groups, composited far to near (OpenCV); `scatter`, the classical
+weighting of every pixel in reach by its own disc (compiled, on the same threads; slow, asked for with --scatter). The
+scene is procedural: a foreground, a focused middle, a far background with lamps.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import resource
 import time
 from collections.abc import Callable
+from functools import partial
 
 import cv2
 import numba
@@ -44,11 +46,11 @@ def main() -> None:
     for radius in options.radius:
         rgb, coc = make_frame(height, width, radius)
         here, there = rgb.to(options.device), coc.to(options.device)
-        seconds = best_of(lambda a=here, b=there: render_coc(a, b, Lens(), config), options.repeat)
+        seconds = best_of(partial(render_coc, here, there, Lens(), config), options.repeat)
         index = 1 if options.device == "cpu" else 0
         first = first or seconds[index]
-        gaussian = best_of(lambda a=rgb, b=coc: blur_slices(a, b), options.repeat)
-        scatter = best_of(lambda a=rgb, b=coc: scatter_classically(a, b), 1) if options.scatter else None
+        gaussian = best_of(partial(blur_slices, rgb, coc), options.repeat)
+        scatter = best_of(partial(scatter_classically, rgb, coc), 1) if options.scatter else None
         shown = f"{scatter[index] / seconds[index]:8.1f}x" if scatter else "        -"
         print(
             f"{radius:5g}{seconds[0]:8.3f}{seconds[1]:8.3f}{seconds[index] / first:9.2f}x"

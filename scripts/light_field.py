@@ -88,7 +88,7 @@ def _shift(picture: Array, dx: float, dy: float) -> Array:
     """The picture moved by (dx, dy) px, sampled once per pixel."""
     move = np.array([[FINE, 0, (MARGIN + 0.5 - dx) * FINE - 0.5], [0, FINE, (MARGIN + 0.5 - dy) * FINE - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(picture, move, (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(picture, move, (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 
 
 def _plane(texture: Array, alpha: Array, depth: float) -> Plane:
@@ -106,7 +106,7 @@ def _fine(x: float, y: float) -> tuple[int, int]:
 def _texture(rng: np.random.Generator, brightness: float) -> Array:
     """Coloured noise of several sizes with hard-edged patches."""
     shape = ((HEIGHT + 2 * MARGIN) * FINE, (WIDTH + 2 * MARGIN) * FINE)
-    total = np.zeros((*shape, 3), np.float32)
+    total: np.ndarray = np.zeros((*shape, 3), np.float32)
     for cells in (4, 9, 20, 45, 100):
         noise = rng.random((cells, cells * 2, 3), np.float32)
         flags = cv2.INTER_NEAREST if cells == 20 else cv2.INTER_CUBIC

@@ -100,7 +100,8 @@ def composite(
 def _add_spans_kernel(
     x_at, y_at, position_at, side_at, group_at, light_at, spans, ends,
     count, first, rows, width, groups, max_row, reach, radii, gain_before, gain_behind, cut_x, cut_y, cut_shift, squeeze,
-    STEPS: tl.constexpr, ROWS: tl.constexpr, FULL: tl.constexpr, IS_FIRST: tl.constexpr, HAS_CUT: tl.constexpr, BLOCK: tl.constexpr,
+    STEPS: tl.constexpr, ROWS: tl.constexpr, FULL: tl.constexpr, IS_FIRST: tl.constexpr, HAS_CUT: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):  # fmt: skip
     k = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     is_record = k < count

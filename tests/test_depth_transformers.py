@@ -52,7 +52,7 @@ def make_dpt(folder):
     return save(t.DPTForDepthEstimation(config), folder, {"size": {"height": 64, "width": 64}})
 
 
-def make_depth_pro(folder):
+def make_depth_pro(folder, fov_deg=55.0):
     t = pytest.importorskip("transformers")
     part = {
         "model_type": "dinov2", "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "mlp_ratio": 2,
@@ -65,7 +65,12 @@ def make_depth_pro(folder):
         image_model_config=dict(part), patch_model_config=dict(part), fov_model_config=dict(part),
     )  # fmt: skip
     torch.manual_seed(0)
-    return save(t.DepthProForDepthEstimation(config), folder)
+    model = t.DepthProForDepthEstimation(config)
+    biases = [
+        value for name, value in model.named_parameters() if name.startswith("fov_model") and name.endswith("bias")
+    ]
+    torch.nn.init.constant_(biases[-1], fov_deg)  # a random network knows no angles
+    return save(model, folder)
 
 
 def open_model(folder, **values):
@@ -122,6 +127,11 @@ def test_depth_pro_measures_the_field_of_view(tmp_path):
     gain = 2 * math.tan(math.radians(frame.fov_deg) / 2)
     expected = fit_to_frame(output.predicted_depth[None].clamp(1e-4, 1e4) * gain, 90, 160)
     torch.testing.assert_close(frame.disparity, expected)
+
+
+def test_an_impossible_field_of_view_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="gave a field of view of -9"):
+        list(open_model(make_depth_pro(tmp_path, fov_deg=-90.0)).estimate_stream(draw_frames(1)))
 
 
 def test_batch_equals_loop(tmp_path):

@@ -94,10 +94,13 @@ class TransformersEstimator:
         value = value[:, None] if value.ndim == 3 else value
         fov_deg = getattr(output, "field_of_view", None)
         if self._gives_depth:
-            value = 1 / value.clamp(min=NEAREST_M) if self.kind == "disparity_metric" else 1 / value.clamp(min=1e-3)
+            value = 1 / value.clamp(min=NEAREST_M if self.kind == "disparity_metric" else 1e-3)
         if fov_deg is not None:
             fov_deg = fov_deg.float().flatten()
-            # DepthPro's canonical inverse depth is for a focal length of one frame width (Bochkovskii et al. 2024, 3.1)
+            if not bool(((fov_deg > 1) & (fov_deg < 179)).all()):
+                angle = fov_deg.tolist()[0]
+                raise ModelError(f"depth.model: {self._config.model} gave a field of view of {angle:.3g} degrees")
+            # Canonical inverse depth is for a focal length of one frame width (Bochkovskii et al., DepthPro, 2024)
             value = value.clamp(1e-4, 1e4) * (2 * torch.tan(torch.deg2rad(fov_deg) / 2)).view(-1, 1, 1, 1)
         return fit_to_frame(value, rgb.shape[-2], rgb.shape[-1]), fov_deg
 

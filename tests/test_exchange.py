@@ -129,7 +129,7 @@ def test_other_endings_are_refused(tmp_path):
 
 
 def test_exr_keeps_the_lens(tmp_path):
-    attributes = exr_lens_attributes(Lens(focal_length_mm=50, f_number=2.8, squeeze=2, blades=9), 3.25)
+    attributes = exr_lens_attributes(Lens(focal_length_mm=50, f_number=2.8, squeeze=2, blades=9), 3.25, 9 / 16)
     pixels = np.zeros((4, 6, 3), np.float32)
     path = str(tmp_path / "frame.exr")
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, **attributes}
@@ -137,7 +137,9 @@ def test_exr_keeps_the_lens(tmp_path):
         file.write(path)
     with OpenEXR.File(path) as file:
         back = dict(file.header())
+    sensor = attributes.pop("sensorOverallDimensions")
     assert {key: back[key] for key in attributes} == pytest.approx(attributes)
+    assert back["sensorOverallDimensions"] == pytest.approx(sensor)
     assert (back["focus"], back["nominalFocalLength"]) == (3.25, 50.0)
 
 

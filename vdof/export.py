@@ -28,6 +28,7 @@ from torch import Tensor
 
 from vdof.errors import ConfigError, OutputError
 from vdof.lens import Lens
+from vdof.lens_metadata import exr_lens_attributes
 from vdof.video.grey import GreyWriter
 
 log = logging.getLogger(__name__)
@@ -52,8 +53,10 @@ class ExportConfig:
     """exr | png16 | ffv1; null: no depth."""
     coc: str | None = None
     """exr | png16 | ffv1; null: no circle of confusion."""
+    opentrackio: bool = False
+    """Lens and focus of every frame as OpenTrackIO JSON, a line a frame, beside the clip."""
     dir: str | None = None
-    """Folder; null: beside the clip."""
+    """Folder of depth and coc; null: beside the clip."""
 
     def __post_init__(self) -> None:
         for name in ("depth", "coc"):
@@ -223,16 +226,11 @@ def write_exr(path: Path, channel: str, value: Map, facts: FrameFacts) -> None:
     """One float channel with OpenEXR's standard attributes for lens, focus and sensor."""
     import OpenEXR
 
-    lens = facts.lens
-    height_mm = lens.sensor_width_mm * value.shape[0] / value.shape[1]
     header = {
         "type": OpenEXR.scanlineimage,
         "compression": OpenEXR.ZIP_COMPRESSION,
-        "nominalFocalLength": float(lens.focal_length_mm),
-        "aperture": float(lens.f_number),
-        "focus": float(facts.focus_distance_m),
-        "sensorOverallDimensions": np.array([lens.sensor_width_mm, height_mm], np.float32),
         "imageCounter": int(facts.frame),
+        **exr_lens_attributes(facts.lens, facts.focus_distance_m, value.shape[0] / value.shape[1]),
     }
     with OpenEXR.File(header, {channel: np.ascontiguousarray(value, np.float32)}) as file:
         file.write(str(path))

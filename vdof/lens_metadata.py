@@ -11,23 +11,27 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+import numpy as np
+
+from vdof.errors import OutputError
 from vdof.files import write_text
 from vdof.lens import Lens
 from vdof.shotlog.timecode import format_timecode
 
 
-def exr_lens_attributes(lens: Lens, focus_distance_m: float) -> dict[str, Any]:
+def exr_lens_attributes(lens: Lens, focus_distance_m: float, height_over_width: float) -> dict[str, Any]:
     """Header entries for `OpenEXR.File`: standard names, and `vdof:` for what has none.
 
-    `focus` is metres, `aperture` an f-number, focal lengths are millimetres, as the standard says.
+    `focus` is metres, `aperture` an f-number, focal lengths and sensor are millimetres, as the standard says.
     """
+    sensor = (lens.sensor_width_mm, lens.sensor_width_mm * height_over_width)
     return {
         "focus": float(focus_distance_m),
         "aperture": float(lens.f_number),
         "nominalFocalLength": float(lens.focal_length_mm),
         "pinholeFocalLength": float(lens.focal_length_mm),
         "lensModel": f"vdof {lens.focal_length_mm:g} mm f/{lens.f_number:g}",
-        "vdof:sensorWidth": float(lens.sensor_width_mm),
+        "sensorOverallDimensions": np.array(sensor, np.float32),
         "vdof:squeeze": float(lens.squeeze),
         "vdof:blades": int(lens.blades),
     }
@@ -83,3 +87,13 @@ def opentrackio_samples(
 def write_opentrackio(path: Path, samples: Iterable[dict[str, Any]]) -> None:
     """JSON Lines: a sample a line."""
     write_text(path, "".join(json.dumps(sample) + "\n" for sample in samples))
+
+
+def choose_track(is_wanted: bool, clip: Path, prefix: str, *, overwrite: bool) -> Path | None:
+    """Where the samples go, beside the clip; None where nobody wants them. Raises OutputError where that file exists."""
+    if not is_wanted:
+        return None
+    path = clip.with_name(f"{prefix}opentrackio.jsonl")
+    if path.exists() and not overwrite:
+        raise OutputError(f"export: {path} exists; choose another output or say overwrite=true")
+    return path

@@ -23,6 +23,7 @@ from vdof.depth import DepthEstimator, estimate_stream, open_estimator
 from vdof.device import choose_device
 from vdof.export import Exporter, FrameFacts
 from vdof.files import hash_file
+from vdof.lens_metadata import choose_track, opentrackio_samples, write_opentrackio
 from vdof.notebook import append_run, find_notebook
 from vdof.optics import coc_from_disparity
 from vdof.outputs import Picture, choose_outputs, make_preview, write_previews, write_run_record
@@ -50,6 +51,7 @@ def run(config: VdofConfig, run_folder: Path) -> None:
     source_log = Path(config.shot_log) if config.shot_log else None
     entries = read_shot_log(source_log, info.path.name, info.frame_rate) if source_log else []
     exporter = Exporter(config.export, outputs.clip, outputs.prefix, info.frame_rate, overwrite=config.overwrite)
+    track = choose_track(config.export.opentrackio, outputs.clip, outputs.prefix, overwrite=config.overwrite)
     clock = StageClock()
     source_sha256 = hash_file(info.path)
     cache = find_cache(config.cache, outputs.clip)
@@ -66,6 +68,11 @@ def run(config: VdofConfig, run_folder: Path) -> None:
     write_run_record(
         outputs.run_record, as_plain(config), source_sha256, analysis, device, clock.seconds(), len(plan.frames)
     )
+    if track is not None:
+        steps = zip(analysis.records, plan.frames, strict=True)
+        frames = ((record.index, step.lens, step.focus_distance_m) for record, step in steps)
+        size = (info.height, info.width) if info.rotation_deg % 180 else (info.width, info.height)
+        write_opentrackio(track, opentrackio_samples(frames, info.frame_rate, size, info.path.name))
     append_run(find_notebook(config.notebook, run_folder), info.path, outputs.clip, len(plan.frames), plan.reports)
     log.info("wrote %s", outputs.clip)
 

@@ -14,6 +14,8 @@ from vdof.video import probe
 
 USUAL_WIDTH_PX = 1920
 """Frame width of the pixel figures where neither a clip nor a run says."""
+FASTEST_MADE = 0.94
+"""Smallest f-number, on full frame, that lenses are sold with (.95, rounded)."""
 CLIP_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 
 
@@ -101,12 +103,22 @@ def describe_widths(widths: list[int]) -> str:
     return " or ".join(str(width) for width in sorted(set(widths))) + " px wide"
 
 
+def format_f_number(look: Look, f_number: float | None) -> str:
+    if f_number is None:
+        return "no f-number from 0.5 to 64"
+    is_real = f_number * look.equivalent_f_number / look.lens.f_number >= FASTEST_MADE
+    return f"f/{f_number:.2g}" + ("" if is_real else " (faster than lenses are made)")
+
+
 def format_matches(looks: list[Look], name: str) -> str:
     """What would give each other shot the background blur of the one named."""
     wanted = find_look(looks, name)
     if wanted.blur is None:
         raise ConfigError(f"match: {wanted.name} has no distances in the log; fill in subject and background")
-    lines = [f"To match the background of {wanted.name} ({100 * wanted.blur:.2f} % of the width), one of:"]
+    lines = [
+        f"To match the background of {wanted.name} ({100 * wanted.blur:.2f} % of the width), change one of these "
+        "(a subject keeps its distance to the background):"
+    ]
     for look in looks:
         if look is wanted:
             continue
@@ -118,7 +130,7 @@ def format_matches(looks: list[Look], name: str) -> str:
             lines.append(f"  {look.name}: matches as it is")
             continue
         ways = [
-            f"f/{match.f_number:.2g}" if match.f_number else "no f-number from 0.5 to 64",
+            format_f_number(look, match.f_number),
             f"subject at {match.subject_m:.2f} m" if match.subject_m else "",
             f"background {match.background_m:.3g} m behind" if match.background_m else "",
         ]

@@ -125,8 +125,8 @@ def flag_wide(look: Look) -> Iterator[str]:
         stops = 2 * math.log2(FASTEST_WIDE / full_frame)
         crop = look.lens.sensor_width_mm / 36
         yield (
-            f"{what} is {stops:.1f} stops faster than any lens so wide: an {look.equivalent_mm:.0f} mm cannot isolate like "
-            f"an 85 mm. Set f_number to {FASTEST_WIDE * crop:.2g} or more, or take a longer lens from farther away"
+            f"{what} is {stops:.1f} stops faster than any lens so wide: such a wide lens cannot isolate as "
+            f"an 85 mm does. Set f_number to {FASTEST_WIDE * crop:.2g} or more, or take a longer lens from farther away"
         )
     elif look.blur > ISOLATION and look.subject_m > CLOSE_UP_M:
         yield (
@@ -165,14 +165,14 @@ def flag_same_set_up(looks: Sequence[Look]) -> Iterator[str]:
     """The same set-up with another blur."""
     for number, one in enumerate(looks):
         for other in looks[number + 1 :]:
-            if not is_same_set_up(one, other) or not one.blur or not other.blur:
+            if not is_same_set_up(one, other) or not one.blur or not other.blur or other.entry.lens_reason:
                 continue
             stops = count_stops(other.blur, one.blur)
             if abs(stops) >= SAME_STOPS:
                 yield (
                     f"{one.name}, {other.name}: the same set-up, but the background of {other.name} has "
                     f"{say_stops(stops)} blur. Set f_number of {other.name} to "
-                    f"{other.lens.f_number * other.blur / one.blur:.2g}, as {one.name} has, or say in notes why"
+                    f"{other.lens.f_number * other.blur / one.blur:.2g}, as {one.name} has, or write its lens_reason"
                 )
 
 

@@ -229,3 +229,24 @@ def test_upsampling_is_the_same_compiled_and_in_torch() -> None:
     compiled, plain = upsample_guided(disparity, rgb), _upsample_on_device(disparity, rgb)
     assert float((compiled - plain).abs().mean()) < 1e-4
     assert float((compiled - plain).abs().max()) < 0.02
+
+
+def test_repeated_frames_of_a_raised_frame_rate_do_no_harm() -> None:
+    n = 24
+    images = torch.cat([texture(0, (HEIGHT, WIDTH + 2 * n))[..., 2 * t : 2 * t + WIDTH] for t in range(n)])
+    slope = still_scene(1)[1][0].clone()
+    slope[:, 20:60, 40:70] = 0.4
+    once = [t for t in range(n) for _ in range(1 + t % 2)]  # every second frame is shown twice, as from 16 to 24 fps
+    scale, shift = (value[torch.tensor(once)] for value in wobble(n))
+    flickering = scale * slope + shift
+    stable = stabilise(flickering, images[torch.tensor(once)])
+    assert step_between_frames(stable) < 0.15 * step_between_frames(flickering)
+
+
+def test_a_dissolve_inside_a_shot_stays_between_the_two() -> None:
+    mix = torch.linspace(-1, 2, 30).clamp(0, 1)[:, None, None, None]
+    rgb = (1 - mix) * texture(0) + mix * texture(9)
+    disparity = (1 - mix) * 0.2 + mix * 0.8 + torch.zeros(1, 1, HEIGHT, WIDTH)
+    stable = stabilise(disparity, rgb)
+    assert 0.1 < float(stable.min()) <= float(stable.max()) < 0.9
+    assert float((stable - disparity).abs().max()) < 0.2

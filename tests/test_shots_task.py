@@ -178,6 +178,17 @@ def test_a_folder_of_runs_is_one_table(tmp_path, capsys):
     assert "b: shot 0" in out
 
 
+def test_copies_of_one_log_in_several_runs_are_one(tmp_path, capsys):
+    shots = ("- {name: one, clip: a.mp4%s}", "- {name: two, clip: b.mp4%s}")
+    measured = ", measured: {assumed: {subject_distance_m: 2.0}}"
+    for number, marks in enumerate(((measured, ""), ("", measured))):
+        (tmp_path / str(number)).mkdir()
+        lines = [shot % mark for shot, mark in zip(shots, marks, strict=True)]
+        (tmp_path / str(number) / "shot_log.yaml").write_text("version: 1\nshots:\n" + "\n".join(lines) + "\n")
+    out = run(capsys, tmp_path)
+    assert [out.count(name) for name in ("one", "two", "~2.00")] == [1, 1, 2]
+
+
 def test_what_is_missing_is_said(tmp_path, capsys):
     with pytest.raises(ConfigError, match="shot_log: not given; task=shots compares the shots of a log"):
         shots_task.run(SimpleNamespace(shot_log=None, input="", match=None, lens=Lens()), tmp_path)

@@ -17,10 +17,20 @@ def gather_log(path: Path, rate: Fraction | None = None) -> ShotLog:
     if not found:
         raise InputError(f"shot_log: no *shot_log.yaml in {path}; give a log, or a folder of run folders")
     logs = [read_log(file, rate) for file in found]
-    shots = [replace(shot, clip=shot.clip or log.clip) for log in logs for shot in log.shots]
+    shots = merge_runs([replace(shot, clip=shot.clip or log.clip) for log in logs for shot in log.shots])
     names = [shot.name for shot in shots]
     unique = [name_apart(shot, names) for shot in shots]
     return ShotLog(tuple(unique), None, logs[0].frame_rate, path)
+
+
+def merge_runs(shots: list[ShotEntry]) -> list[ShotEntry]:
+    """Each shot once, although the log of a folder of clips is in every clip's run; the last that was measured counts."""
+    kept: dict[tuple[str | None, str, int], ShotEntry] = {}
+    for shot in shots:
+        key = (shot.clip, shot.name, shot.first_frame)
+        if key not in kept or shot.measured:
+            kept[key] = shot
+    return list(kept.values())
 
 
 def name_apart(shot: ShotEntry, names: list[str]) -> ShotEntry:

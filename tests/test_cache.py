@@ -1,5 +1,6 @@
 """What the cache keeps, for whom, and how it is cleared."""
 
+import errno
 import logging
 import os
 import subprocess
@@ -137,6 +138,19 @@ def test_leases_are_shared_and_end(tmp_path):
     del two
     with take_over(path) as is_free:
         assert is_free
+
+
+def test_without_locks_age_decides(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    fill(tmp_path, KEYS[0])
+    fill(tmp_path, KEYS[1], age_s=25 * 3600)
+    trim(tmp_path, 0)
+    assert names(tmp_path) == {KEYS[0]}
+    assert load(tmp_path / KEYS[0]) is not None
 
 
 def test_sizes_and_ages_read_well():

@@ -24,7 +24,8 @@ class Lease:
         """Lock `path`, which must exist. Raises OSError."""
         self._descriptor: int | None = os.open(path, os.O_RDONLY)
         if fcntl is not None:
-            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+            with contextlib.suppress(OSError):  # a file system without locks: `take_over` goes by age there
+                fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
     def release(self) -> None:
         """End the lease; a second time does nothing."""
@@ -52,10 +53,13 @@ def take_over(path: Path) -> Iterator[bool]:
 
 
 def _lock_alone(descriptor: int) -> bool:
-    if fcntl is None:
-        return time.time() - os.fstat(descriptor).st_mtime > _UNLOCKABLE_FOR_S
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    if fcntl is not None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass  # a file system without locks
+        else:
+            return True
+    return time.time() - os.fstat(descriptor).st_mtime > _UNLOCKABLE_FOR_S

@@ -123,3 +123,20 @@ def test_focus_nearer_than_the_focal_length_is_refused():
 def test_a_lens_out_of_range_is_refused(field, value, message):
     with pytest.raises(ConfigError, match=message):
         Lens(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("focal_length_mm", "near", "far"),
+    [(28.0, 1.80512, math.inf), (35.0, 2.25122, 17.9225), (50.0, 2.90023, 6.4433), (85.0, 3.53967, 4.59796)],
+)
+def test_depth_of_field_is_that_of_a_published_table(focal_length_mm, near, far):
+    """Euler Math Toolbox, reference of dof.e: DOF(4m,[28mm,35mm,50mm,85mm],8) with .03 mm (eumat.sourceforge.net)."""
+    lens = Lens(focal_length_mm=focal_length_mm, f_number=8)
+    assert depth_of_field_limits(lens, 4.0, 0.03) == (pytest.approx(near, rel=1e-5), pytest.approx(far, rel=1e-5))
+
+
+def test_hyperfocal_distance_is_the_published_one():
+    """Wikipedia, "Hyperfocal distance", numerical example: 50 mm at f/8 with .03 mm is 10467 mm; sharp from half of it."""
+    lens = Lens(focal_length_mm=50, f_number=8)
+    assert hyperfocal(lens, 0.03) == pytest.approx(10.467, abs=0.0005)
+    assert depth_of_field_limits(lens, hyperfocal(lens, 0.03), 0.03)[0] == pytest.approx(5.2, abs=0.05)

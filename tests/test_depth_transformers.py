@@ -179,10 +179,16 @@ def test_a_model_that_is_none_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="what a bert gives is not known; say depth.output="):
         open_model(tmp_path)
     with pytest.raises(ModelError, match="cannot be loaded as a depth model"):
-        open_model(tmp_path, output="depth", metric=True)
+        list(open_model(tmp_path, output="depth", metric=True).estimate_stream(draw_frames(1)))
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match="is not a depth model's"):
         open_model(tmp_path)
+
+
+def test_a_run_that_needs_no_depth_loads_no_network(tmp_path, monkeypatch):
+    folder = make_depth_anything(tmp_path, metric=False)
+    monkeypatch.setattr(sys.modules["transformers"], "AutoModelForDepthEstimation", None)
+    assert open_model(folder).describe()["model_type"] == "depth_anything"
 
 
 def test_missing_package_says_what_to_install(monkeypatch):

@@ -120,7 +120,7 @@ def test_what_is_missing_or_does_not_fit_is_refused(checkout, tmp_path):
     with pytest.raises(InputError, match="expected a checkout of github.com"):
         open_checkout(tmp_path / "nowhere", weights=str(checkout / "vits.pth"))
     with pytest.raises(ModelError, match="does not fit depth.encoder=vitb"):
-        open_checkout(checkout, encoder="vitb")
+        list(open_checkout(checkout, encoder="vitb").estimate_stream(draw_frames(1)))
     (checkout / "video_depth_anything" / "video_depth.py").write_text("import a_package_that_is_not_here\n")
     with pytest.raises(BackendError, match="a_package_that_is_not_here.*pip install what it requires"):
         open_checkout(checkout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,23 +43,14 @@ class TransformersEstimator:
 
     def __init__(self, config: TransformersConfig, device: torch.device) -> None:
         self._config, self._device = config, device
-        transformers = _import_transformers()
-        folder = find_model(config)
-        self._model_config = _read_config(transformers, folder)
-        self._preprocessing = read_preprocessing(folder, self._model_config)
+        self._transformers = _import_transformers()
+        self._folder = find_model(config)
+        self._model_config = _read_config(self._transformers, self._folder)
+        self._preprocessing = read_preprocessing(self._folder, self._model_config)
         self._gives_depth, is_metric = what_it_gives(self._model_config, config)
         self.kind: Kind = "disparity_metric" if is_metric else "disparity_relative"
         self._dtype = torch.float16 if config.half and device.type == "cuda" else torch.float32
-        self._weights_sha256 = hash_weights(folder)
-        transformers.utils.logging.disable_progress_bar()
-        try:
-            model = transformers.AutoModelForDepthEstimation.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=self._dtype
-            )
-        except Exception as error:  # transformers and safetensors raise many untyped classes
-            line = str(error).strip().splitlines()[0]
-            raise ModelError(f"depth.model: {config.model} cannot be loaded as a depth model: {line}") from error
-        self._model = model.to(device).eval()
+        self._weights_sha256 = hash_weights(self._folder)
 
     def describe(self) -> dict[str, Any]:
         config = self._config
@@ -84,6 +76,19 @@ class TransformersEstimator:
             angles = [None] * len(group) if fov_deg is None else fov_deg.tolist()
             for frame, own, angle in zip(group, disparity.cpu().split(1), angles, strict=True):
                 yield replace(frame, disparity=own, fov_deg=angle)
+
+    @cached_property
+    def _model(self) -> Any:
+        """Loaded when the first frame comes: a run that finds its depth in the cache needs none."""
+        self._transformers.utils.logging.disable_progress_bar()
+        try:
+            model = self._transformers.AutoModelForDepthEstimation.from_pretrained(
+                self._folder, local_files_only=True, use_safetensors=True, dtype=self._dtype
+            )
+        except Exception as error:  # transformers and safetensors raise many untyped classes
+            line = str(error).strip().splitlines()[0]
+            raise ModelError(f"depth.model: {self._config.model} cannot be loaded as a depth model: {line}") from error
+        return model.to(self._device).eval()
 
     @torch.inference_mode()
     def infer(self, rgb: Tensor) -> tuple[Tensor, Tensor | None]:

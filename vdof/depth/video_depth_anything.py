@@ -12,6 +12,7 @@ import importlib
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ class VideoDepthAnythingEstimator:
             raise InputError(f"depth.weights: no such file {weights}; expected a .pth from the project's page")
         self._weights_sha256 = hash_file(weights)
         self._is_half = config.half and device.type == "cuda"
-        self._network = load_network(config, weights).to(device).eval()
+        self._network_class = import_network(Path(config.repository))
         self.kind: Kind = "disparity_metric" if config.metric else "disparity_relative"
 
     def describe(self) -> dict[str, Any]:
@@ -106,6 +107,21 @@ class VideoDepthAnythingEstimator:
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
         return (rgb - mean) / std
 
+    @cached_property
+    def _network(self) -> Any:
+        """Loaded when the first frame comes: a run that finds its depth in the cache needs none."""
+        config = self._config
+        try:
+            network = self._network_class(encoder=config.encoder, metric=config.metric, **_NETWORKS[config.encoder])
+            network.load_state_dict(torch.load(config.weights, map_location="cpu", weights_only=True), strict=True)
+        except Exception as error:  # the checkout's code may raise anything
+            line = str(error).strip().splitlines()[0]
+            raise ModelError(
+                f"depth.weights: {config.weights} does not fit depth.encoder={config.encoder}, "
+                f"depth.metric={config.metric}: {line}"
+            ) from error
+        return network.to(self._device).eval()
+
     @torch.inference_mode()
     def _infer(self, images: Tensor) -> Tensor:
         """Disparity (n,1,h,w) on the CPU of the network's input (n,3,h,w), n up to `WINDOW`."""
@@ -147,20 +163,6 @@ def join_windows(seen: Tensor, values: Tensor, *, is_metric: bool) -> Tensor:
     fade = torch.arange(1, FADE + 1).view(-1, 1, 1, 1) / (FADE + 1)
     joined[shared - FADE : shared] = torch.lerp(seen[-FADE:], values[shared - FADE : shared], fade)
     return joined
-
-
-def load_network(config: VideoDepthAnythingConfig, weights: Path) -> Any:
-    """The checkout's network with the weights in it."""
-    network_class = import_network(Path(config.repository))
-    try:
-        network = network_class(encoder=config.encoder, metric=config.metric, **_NETWORKS[config.encoder])
-        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True), strict=True)
-    except Exception as error:  # the checkout's code may raise anything
-        line = str(error).strip().splitlines()[0]
-        raise ModelError(
-            f"depth.weights: {weights} does not fit depth.encoder={config.encoder}, depth.metric={config.metric}: {line}"
-        ) from error
-    return network
 
 
 def import_network(repository: Path) -> Any:

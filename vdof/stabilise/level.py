@@ -63,7 +63,7 @@ class Leveller:
 
         Only the shift: the background often spans too little depth to know a scale that would hold for the subject.
         """
-        is_still = _find_still(pairs, start, count) if self.config.still_frames else np.zeros(count, bool)
+        is_still = _find_still(pairs, start, count, max(self.config.offsets)) & (self.config.still_frames > 0)
         _, shift = synchronise(pairs, first, start + count)
         trend = find_trend(shift, self.config.trend_frames)[start - first :]
         self._shift_removed = self._remove(trend, is_still, self._shift_removed[0])
@@ -83,11 +83,15 @@ class Leveller:
         return result
 
 
-def _find_still(pairs: Sequence[AffinePair], start: int, count: int) -> np.ndarray:
-    """Return (count,) bool: the step after the frame lies within a pair over which the camera stood still."""
-    is_still = np.zeros(count, bool)
-    longest = max((pair.second - pair.first for pair in pairs), default=0)
+def _find_still(pairs: Sequence[AffinePair], start: int, count: int, span: int) -> np.ndarray:
+    """Return (count,) bool: over every pair of frames `span` apart around the step after a frame the camera stood still.
+
+    One pair would not do: the ends of a dissolve or of a move look still, too.
+    """
+    spanning, still = np.zeros(count, int), np.zeros(count, int)
+    for first in range(max(0, start - span), start + count - span):
+        spanning[max(0, first - start) : first + span - start] += 1
     for pair in pairs:
-        if pair.second - pair.first == longest:
-            is_still[max(0, pair.first - start) : max(0, pair.second - start)] = True
-    return is_still
+        if pair.second - pair.first == span:
+            still[max(0, pair.first - start) : max(0, pair.second - start)] += 1
+    return (still == spanning) & (spanning > 0)

@@ -104,10 +104,10 @@ def fit_pair(
     is_trusted = is_consistent_array(there, back) & looks_the_same(a.grey, warp_array(b.grey, target))
     thin = (slice(None, None, _THIN), slice(None, None, _THIN))
     x, y = a.disparity[thin], warp_array(b.disparity, np.ascontiguousarray(target[thin]))
-    is_at_rest = (there**2).sum(axis=-1) < _REST**2
+    is_at_rest = is_trusted & ((there**2).sum(axis=-1) < _REST**2)
     pairs = [_fit_chosen(first, second, x, y, is_trusted[thin], is_rest=False)]
     if camera_is_still(a.grey, is_at_rest):
-        pairs.append(_fit_chosen(first, second, x, y, (is_trusted & is_at_rest)[thin], is_rest=True))
+        pairs.append(_fit_chosen(first, second, x, y, is_at_rest[thin], is_rest=True))
     return [pair for pair in pairs if pair is not None]
 
 

@@ -39,8 +39,10 @@ FULL_CLIP = 4.0
 SMALL_RADIUS = 1.25
 """Below this radius, px, a source is a sharp pixel mixed with a disc of this radius so that its variance is right."""
 
-MIXED_EDGE = 0.5
+MIXED_EDGE = 0.7
 """Radii that differ by more than this within 3x3 pixels make a pixel that may be mixed from two surfaces."""
+CLEAR_STEP = 8.0
+"""Step between the sides over the deviation within them from which they are two surfaces; a ramp has 3.5, noise 2.7, a clean edge beyond 10."""
 WINDOW = 3
 """Pixels on every side from which the colours of the two surfaces are taken."""
 SPREAD = 6.0

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from vdof.bokeh.compiled import compiled, f4
 from vdof.bokeh.layers import (
     BEHIND,
+    CLEAR_STEP,
     EXCESS,
     EXCESS_COVERAGE,
     MIXED_EDGE,
@@ -52,14 +53,14 @@ def unmix_edges(
 
 @compiled
 def _unmix_rows(y0, y1, picture, original, spread, knee, fall, colour, radius, weight):
-    sides = np.empty((2, 6), np.float32)
+    sides = np.empty((2, 7), np.float32)
     for y in range(y0, y1):
         for x in range(original.shape[1]):
             if spread[y, x] <= f4(MIXED_EDGE):
                 continue
             middle = _middle_radius(original, y, x)
             _sum_sides(picture, original, spread, y, x, middle, knee, fall, sides)
-            if sides[0, 3] > f4(0) and sides[1, 3] > f4(0):
+            if sides[0, 3] > f4(0) and sides[1, 3] > f4(0) and _is_step(sides, middle):
                 _split_pixel(picture[y, x], original[y, x] < middle, sides, colour, radius, weight, y, x)
 
 
@@ -76,7 +77,7 @@ def _middle_radius(radius, y, x):
 
 @compiled
 def _sum_sides(picture, radius, spread, y, x, middle, knee, fall, sides):
-    """Weighted means of colour, squared colour and radius of the near and the far side; channel 3 is the weight."""
+    """Weighted means per side: r, g, b, weight, radius, squared colour, squared distance of the radius from the middle."""
     sides[:] = f4(0)
     for j in range(max(0, y - WINDOW), min(radius.shape[0], y + WINDOW + 1)):
         for i in range(max(0, x - WINDOW), min(radius.shape[1], x + WINDOW + 1)):
@@ -91,10 +92,19 @@ def _sum_sides(picture, radius, spread, y, x, middle, knee, fall, sides):
             side[3] += w
             side[4] += w * radius[j, i]
             side[5] += w * (p[0] * p[0] + p[1] * p[1] + p[2] * p[2])
+            side[6] += w * (radius[j, i] - middle) ** 2
     for s in range(2):
         if sides[s, 3] > f4(0):
-            for c in (0, 1, 2, 4, 5):
+            for c in (0, 1, 2, 4, 5, 6):
                 sides[s, c] /= sides[s, 3]
+
+
+@compiled
+def _is_step(sides, middle):
+    """Whether the two sides are two surfaces: a step far beyond the spread within each. Noise and ramps are not."""
+    step = sides[1, 4] - sides[0, 4]
+    spread = sides[0, 6] - (sides[0, 4] - middle) ** 2 + sides[1, 6] - (sides[1, 4] - middle) ** 2
+    return step * step > f4(0.5 * CLEAR_STEP * CLEAR_STEP) * spread
 
 
 @compiled

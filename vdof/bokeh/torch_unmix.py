@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vdof.bokeh.layers import (
     BEHIND,
+    CLEAR_STEP,
     EXCESS,
     EXCESS_COVERAGE,
     MIXED_EDGE,
@@ -35,7 +36,7 @@ def unmix_edges(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, 
     y, x = (spread > MIXED_EDGE).nonzero(as_tuple=True)
     middle = 0.5 * (low + high)[y, x]
     sides = sum_sides(colour[OWN], signed, spread, y, x, middle, 1.5 * level)
-    has_both = (sides[:, :, 3] > 0).all(1)
+    has_both = (sides[:, :, 3] > 0).all(1) & is_step(sides, middle)
     y, x, middle, sides = y[has_both], x[has_both], middle[has_both], sides[has_both]
     split_pixels(y, x, signed[y, x] < middle, sides, colour, radius, weight)
 
@@ -43,25 +44,34 @@ def unmix_edges(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, 
 def sum_sides(
     picture: Tensor, signed: Tensor, spread: Tensor, y: Tensor, x: Tensor, middle: Tensor, knee: float
 ) -> Tensor:
-    """Weighted means per edge pixel and side (n,2,6): r, g, b, weight, radius, squared colour; side 0 is the near one."""
+    """Weighted means per edge pixel and side (n,2,7): r, g, b, weight, radius, squared colour, squared distance of the
+    radius from the middle; side 0 is the near one."""
     height, width = signed.shape
     trust = torch.where(spread > MIXED_EDGE, MIXED_TRUST, 1.0) / (knee + picture.amax(2))
     square = (picture**2).sum(2)
     values = torch.stack([*picture.unbind(2), torch.ones_like(square), signed, square], 2)
-    sums = values.new_zeros(y.numel(), 2, 6)
+    sums = values.new_zeros(y.numel(), 2, 7)
     for dy in range(-WINDOW, WINDOW + 1):
         for dx in range(-WINDOW, WINDOW + 1):
             j, i = (y + dy).clamp(0, height - 1), (x + dx).clamp(0, width - 1)
             is_inside = (j == y + dy) & (i == x + dx)
             w = trust[j, i] * math.exp(-(dy * dy + dx * dx) / SPREAD) * is_inside
             is_near = signed[j, i] < middle
-            sample = values[j, i] * w[:, None]
+            off_middle = (signed[j, i] - middle) ** 2
+            sample = torch.cat([values[j, i], off_middle[:, None]], 1) * w[:, None]
             sums[:, 0] += sample * is_near[:, None]
             sums[:, 1] += sample * ~is_near[:, None]
     weights = sums[:, :, 3:4].clone()
     sums = sums / weights.clamp(min=1e-20)
     sums[:, :, 3:4] = weights
     return sums
+
+
+def is_step(sides: Tensor, middle: Tensor) -> Tensor:
+    """Whether the two sides are two surfaces: a step far beyond the spread within each. Noise and ramps are not."""
+    step = sides[:, 1, 4] - sides[:, 0, 4]
+    spread = (sides[:, :, 6] - (sides[:, :, 4] - middle[:, None]) ** 2).sum(1)
+    return step * step > 0.5 * CLEAR_STEP * CLEAR_STEP * spread
 
 
 def cover(pixel: Tensor, is_near: Tensor, sides: Tensor) -> Tensor:

@@ -26,6 +26,8 @@ EDGE = 1.5
 """Radii that differ by more than this, px, within 3x3 pixels are a depth edge that reveals something."""
 EDGE_TRUST = 0.05
 """Weight of a pixel on a depth edge as a sample of the background: it may be mixed from both sides."""
+BEHIND_STEP = 2.0
+"""A surface lies behind another when its radius is larger by this much, px; noise of the depth is smaller."""
 MAX_LEVELS = 24
 LEVEL_STEP = 1.5
 HALF_FROM, HALF_FULLY = 12.0, 18.0
@@ -42,7 +44,7 @@ SMALL_RADIUS = 1.25
 MIXED_EDGE = 0.7
 """Radii that differ by more than this within 3x3 pixels make a pixel that may be mixed from two surfaces."""
 CLEAR_STEP = 8.0
-"""Step between the sides over the deviation within them from which they are two surfaces; a ramp has 3.5, noise 2.7, a clean edge beyond 10."""
+"""Step between the sides over the deviation within them from which they are two surfaces; noise has 2.7, a ramp 3.5."""
 WINDOW = 3
 """Pixels on every side from which the colours of the two surfaces are taken."""
 SPREAD = 6.0

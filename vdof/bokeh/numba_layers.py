@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from vdof.bokeh.compiled import compiled, f4
 from vdof.bokeh.layers import (
     BEHIND,
+    BEHIND_STEP,
     BIN,
     EDGE,
     EDGE_TRUST,
@@ -196,7 +197,7 @@ def _pick_behind(y0, y1, colour, radius, weight, stack, nearest, farthest, per_r
             if not is_near_edge[y // TILE, x // TILE] or weight[BEHIND, y, x] > f4(0):
                 continue
             own = radius[OWN, y, x]
-            level = (own + f4(1) - nearest) * per_radius
+            level = (own + f4(BEHIND_STEP) - nearest) * per_radius
             k = max(min(int(level) + 1, levels - 1), 0)
             next_k = min(k + 1, levels - 1)
             t = min(max(level - f4(k - 1), f4(0)), f4(1))
@@ -209,7 +210,7 @@ def _pick_behind(y0, y1, colour, radius, weight, stack, nearest, farthest, per_r
                 radius[BEHIND, y, x] = max(radius[BEHIND, y, x], behind)
                 continue
             radius[BEHIND, y, x] = behind
-            weight[BEHIND, y, x] = min(max((behind - own - f4(0.75)) * f4(2), f4(0)), f4(1))
+            weight[BEHIND, y, x] = min(max((behind - own - f4(0.75 * BEHIND_STEP)) * f4(2), f4(0)), f4(1))
             colour[BEHIND, y, x, 0] = found[0]
             colour[BEHIND, y, x, 1] = found[1]
             colour[BEHIND, y, x, 2] = found[2]

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vdof.bokeh.layers import (
     BEHIND,
+    BEHIND_STEP,
     BIN,
     EDGE,
     EDGE_TRUST,
@@ -53,7 +54,7 @@ def add_background(
     is_empty = is_near_edge & (weight[BEHIND] == 0)
     radius[BEHIND] = torch.where(is_light, torch.maximum(radius[BEHIND], behind), radius[BEHIND])
     radius[BEHIND] = torch.where(is_empty, behind, radius[BEHIND])
-    weight[BEHIND] = torch.where(is_empty, ((behind - own - 0.75) * 2).clamp(0, 1), weight[BEHIND])
+    weight[BEHIND] = torch.where(is_empty, ((behind - own - 0.75 * BEHIND_STEP) * 2).clamp(0, 1), weight[BEHIND])
     colour[BEHIND] = torch.where(is_empty[..., None], found[:3].permute(1, 2, 0), colour[BEHIND])
 
 
@@ -106,7 +107,7 @@ def pick_behind(radius: Tensor, filled: Tensor, nearest: float, per_radius: floa
     """(4,H,W): colour and radius from the level `ceil(r + 1)` and farther, never toward a nearer one."""
     height, width = radius.shape
     levels, _, rows, columns = filled.shape
-    level = (radius + 1 - nearest) * per_radius
+    level = (radius + BEHIND_STEP - nearest) * per_radius
     k = (level.long() + 1).clamp(0, levels - 1)
     share = (level - (k - 1)).clamp(0, 1)
     j0, j1, v = _cells(height, rows, radius)

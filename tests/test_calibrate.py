@@ -1,6 +1,15 @@
 import pytest
 
-from vdof.calibrate import CalibrateConfig, Distances, Framing, assume_distances, assume_subject_distance, solve_scale
+from vdof.calibrate import (
+    CalibrateConfig,
+    Distances,
+    Framing,
+    assume_distances,
+    assume_subject_distance,
+    check_framing,
+    check_metric,
+    solve_scale,
+)
 from vdof.errors import ConfigError, InputError
 from vdof.lens import Lens
 
@@ -56,3 +65,20 @@ def test_given_distances_are_kept():
 def test_negative_distance_is_refused():
     with pytest.raises(ConfigError, match="subject_distance_m: got -1"):
         CalibrateConfig(subject_distance_m=-1)
+
+
+def test_distances_that_only_fit_exchanged_are_asked_about(caplog):
+    framing = Framing(0.8, True, WIDE)  # a person at 3.7 m
+    check_framing(Lens(), framing, Distances(14.0, 3.5), "kitchen")
+    assert "are the two distances swapped?" in caplog.text
+    caplog.clear()
+    check_framing(Lens(), framing, Distances(3.5, 14.0), "kitchen")
+    check_framing(Lens(), framing, Distances(14.0, 30.0), "kitchen")
+    assert caplog.text == ""
+
+
+def test_metric_depth_within_a_quarter_of_the_log_is_no_news(caplog):
+    check_metric(Distances(2.0, 6.0), 2.3, 5.5, "kitchen")
+    assert caplog.text == ""
+    check_metric(Distances(2.0, 6.0), 4.0, None, "kitchen")
+    assert "the log says subject 4 m, metric depth 2 m; the depth is used as it is" in caplog.text

@@ -183,6 +183,28 @@ def test_shot_log_rules(job, clip, tmp_path):
         job(clip, f"shot_log={log}", "overwrite=true")
 
 
+def test_a_log_comes_back_with_its_own_words_and_the_run_is_noted(job, clip, tmp_path):
+    log = tmp_path / "log.yaml"
+    focus = "{mode: keyframes, keys: [{frame: 0, at: subject}, {timecode: 00:00:00:10, at: 6.0, pull_s: 0.2}]}"
+    log.write_text(
+        f"version: 1  # mine\nframe_rate: 24\nshots:\n- name: pull\n  first_frame: 0\n  last_frame: 11\n  focus: {focus}\n"
+    )
+    folder = job(clip, f"shot_log={log}", "focus.speed_dpt_s=10", "export.opentrackio=true")
+    written = (folder / "shot_log.yaml").read_text()
+    assert written.startswith(log.read_text())
+    (shot,) = yaml.safe_load(written)["shots"]
+    assert shot["measured"]["focus_distance_m"] == {"first": 2.0, "last": 6.0}
+    samples = [json.loads(line) for line in (folder / "opentrackio.jsonl").read_text().splitlines()]
+    focused = [sample["lens"]["focusDistance"] for sample in samples]
+    assert focused[0] == pytest.approx(2.0, abs=0.01)
+    assert focused[5:10] == sorted(focused[5:10])
+    assert focused[10:] == pytest.approx([6.0, 6.0])
+    header, line = (tmp_path / "notebook.csv").read_text().splitlines()
+    assert header.startswith("date,input,frames,shots,lens")
+    assert "keyframes" in line
+    assert "85 mm f/1.8" in line
+
+
 def test_nothing_whole_is_left_when_it_breaks_off(job, clip, tmp_path, monkeypatch):
     real, calls = pipeline.blur, []
 

@@ -48,40 +48,45 @@ def opentrackio_samples(
         size: width and height of the picture, pixels.
         source: the clip's name; sample and source ids follow from it, so that the same run gives the same file.
     """
-    width, height = size
     for index, lens, focus_m in frames:
-        hours, minutes, seconds, count = map(int, format_timecode(index, rate).split(":"))
-        ratio = {"num": rate.numerator, "denom": rate.denominator}
-        squeeze = Fraction(lens.squeeze).limit_denominator(1000)
         yield {
             "protocol": {"name": "OpenTrackIO", "version": [1, 0, 0]},
             "sampleId": uuid5(NAMESPACE_URL, f"{source}#{index}").urn,
             "sourceId": uuid5(NAMESPACE_URL, source).urn,
-            "static": {
-                "camera": {
-                    "activeSensorPhysicalDimensions": {
-                        "height": lens.sensor_width_mm * height / width,
-                        "width": lens.sensor_width_mm,
-                    },
-                    "activeSensorResolution": {"height": height, "width": width},
-                    "anamorphicSqueeze": {"num": squeeze.numerator, "denom": squeeze.denominator},
-                    "captureFrameRate": ratio,
-                },
-                "lens": {"nominalFocalLength": lens.focal_length_mm},
-            },
-            "timing": {
-                "mode": "internal",
-                "sampleRate": ratio,
-                "timecode": {
-                    "hours": hours, "minutes": minutes, "seconds": seconds, "frames": count, "frameRate": ratio,
-                },
-            },
-            "lens": {
-                "fStop": lens.f_number,
-                "focusDistance": focus_m,
-                "pinholeFocalLength": lens.focal_length_mm,
-            },
-        }  # fmt: skip
+            "static": describe_camera(lens, rate, size),
+            "timing": describe_timing(index, rate),
+            "lens": {"fStop": lens.f_number, "focusDistance": focus_m, "pinholeFocalLength": lens.focal_length_mm},
+        }
+
+
+def describe_camera(lens: Lens, rate: Fraction, size: tuple[int, int]) -> dict[str, Any]:
+    """What does not change: millimetres, pixels."""
+    width, height = size
+    sensor = {"height": lens.sensor_width_mm * height / width, "width": lens.sensor_width_mm}
+    return {
+        "camera": {
+            "activeSensorPhysicalDimensions": sensor,
+            "activeSensorResolution": {"height": height, "width": width},
+            "anamorphicSqueeze": as_ratio(Fraction(lens.squeeze).limit_denominator(1000)),
+            "captureFrameRate": as_ratio(rate),
+        },
+        "lens": {"nominalFocalLength": lens.focal_length_mm},
+    }
+
+
+def describe_timing(index: int, rate: Fraction) -> dict[str, Any]:
+    """The frame's timecode from the start of the clip."""
+    parts = map(int, format_timecode(index, rate).split(":"))
+    timecode = dict(zip(("hours", "minutes", "seconds", "frames"), parts, strict=True))
+    return {
+        "mode": "internal",
+        "sampleRate": as_ratio(rate),
+        "timecode": {**timecode, "frameRate": as_ratio(rate)},
+    }
+
+
+def as_ratio(value: Fraction) -> dict[str, int]:
+    return {"num": value.numerator, "denom": value.denominator}
 
 
 def write_opentrackio(path: Path, samples: Iterable[dict[str, Any]]) -> None:

@@ -154,6 +154,15 @@ def test_clips_are_checked_and_give_their_width(tmp_path, capsys):
         run(capsys, log, source=short)
 
 
+def test_the_clip_gives_timecodes_their_rate(tmp_path, capsys):
+    log = tmp_path / "log.yaml"
+    log.write_text("version: 1\nshots:\n  - {first_timecode: 00:00:00:00, last_timecode: 00:00:00:13}\n")
+    clip = write_clip(tmp_path / "a.mp4", size=(128, 96), frames=14)
+    assert "0-13" in run(capsys, log, source=clip)
+    with pytest.raises(InputError, match="timecodes need frame_rate"):
+        run(capsys, log)
+
+
 def test_one_log_serves_a_folder_of_clips(tmp_path, capsys):
     clips = tmp_path / "clips"
     clips.mkdir()

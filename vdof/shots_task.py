@@ -10,10 +10,10 @@ from vdof.shotlog.entry import OPEN_END, ShotLog
 from vdof.shotlog.flags import describe_lens, list_flags, say_stops
 from vdof.shotlog.gather import gather_log
 from vdof.shotlog.look import Look, find_look, look_at, match_blur
-from vdof.video import probe
+from vdof.video import VideoInfo, probe
 
 USUAL_WIDTH_PX = 1920
-"""Frame width of the pixel figures where neither a clip nor a run says."""
+"""Frame width of the pixel figures where neither a clip nor a run of any of the shots says."""
 FASTEST_MADE = 0.94
 """Smallest f-number, on full frame, that lenses are sold with (.95, rounded)."""
 CLIP_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
@@ -24,8 +24,10 @@ def run(config: VdofConfig, run_folder: Path) -> None:
     del run_folder
     if config.shot_log is None:
         raise ConfigError("shot_log: not given; task=shots compares the shots of a log: shot_log=shot_log.yaml")
-    found = gather_log(Path(config.shot_log))
-    widths = check_clips(found, Path(config.input)) if config.input else {}
+    infos = probe_clips(Path(config.input)) if config.input else {}
+    rates = [info.frame_rate for info in infos.values()]
+    found = gather_log(Path(config.shot_log), rates[0] if rates else None)
+    widths = check_clips(found, Path(config.input), infos)
     looks = [look_at(entry, config.lens) for entry in found.shots]
     say(format_table(looks, [find_width(look, found, widths) for look in looks]))
     flags = list_flags(looks)
@@ -34,15 +36,19 @@ def run(config: VdofConfig, run_folder: Path) -> None:
         say("\n" + format_matches(looks, config.match))
 
 
-def check_clips(found: ShotLog, path: Path) -> dict[str, int]:
+def probe_clips(path: Path) -> dict[str, VideoInfo]:
+    """What is known of a clip, or of all clips of a folder, by file name."""
+    clips = sorted(item for item in path.iterdir() if item.suffix.lower() in CLIP_SUFFIXES) if path.is_dir() else [path]
+    return {clip.name: probe(clip) for clip in clips}
+
+
+def check_clips(found: ShotLog, path: Path, infos: dict[str, VideoInfo]) -> dict[str, int]:
     """Frame width of every clip, by file name; the log must fit them.
 
     Raises:
         InputError: a clip that the log names is not there, or a shot goes past its clip's end.
     """
-    clips = sorted(item for item in path.iterdir() if item.suffix.lower() in CLIP_SUFFIXES) if path.is_dir() else [path]
-    infos = {clip.name: probe(clip) for clip in clips}
-    for entry in found.shots:
+    for entry in found.shots if infos else ():
         name = entry.clip or (found.clip if path.is_dir() else path.name)
         if name is not None and name not in infos:
             raise InputError(f"{found.path}:{entry.line}: shot {entry.name!r} is of {name}, which is not in {path}")
@@ -62,8 +68,8 @@ def find_width(look: Look, found: ShotLog, widths: dict[str, int]) -> int:
         return widths[name]
     if len(widths) == 1:
         return next(iter(widths.values()))
-    measured = look.entry.measured.get("width_px")
-    return measured if isinstance(measured, int) and measured > 0 else USUAL_WIDTH_PX
+    known = [entry.measured.get("width_px") for entry in (look.entry, *found.shots)]
+    return next((width for width in known if isinstance(width, int) and width > 0), USUAL_WIDTH_PX)
 
 
 def format_table(looks: list[Look], widths: list[int]) -> str:

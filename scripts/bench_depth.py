@@ -17,7 +17,7 @@ from depth_bench.corruption import HEAVY, MODERATE, Corruption, corrupt
 from depth_bench.metrics import Score, score
 from depth_bench.sequences import Sequence, Setting, make_sequence
 
-from vdof.depth import EmbeddedConfig, OnnxConfig, open_estimator
+from vdof.depth import EmbeddedConfig, OnnxConfig, StreamEstimator, open_estimator
 from vdof.stabilise import stabilise
 
 SETTINGS = (
@@ -99,6 +99,7 @@ def print_clips(args: argparse.Namespace) -> None:
     """Print OPWd before and after for real clips."""
     config = OnnxConfig(path=str(args.onnx)) if args.onnx else EmbeddedConfig()
     estimator = open_estimator(config, torch.device("cpu"))
+    assert not isinstance(estimator, StreamEstimator)  # neither of the two is
     for path in args.clips:
         clip = read_clip(path, estimator, args.start, args.frames)
         stable = stabilise(clip.disparity, clip.rgb)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from depth_bench.metrics import measure_opwd
-from vdof.depth import DepthEstimator
+from vdof.depth import FrameEstimator
 from vdof.flow import DisFlow, is_consistent_array, resize_array, resize_flow, to_grey
 from vdof.video.reader import probe, read_frames
 
@@ -34,13 +34,13 @@ class Clip:
     """(T,h,w) bool: consistent there and back."""
 
 
-def read_clip(path: Path, estimator: DepthEstimator, start: int, count: int) -> Clip:
+def read_clip(path: Path, estimator: FrameEstimator, start: int, count: int) -> Clip:
     """Return `count` frames from `start` at the analysis size with their estimated disparity and flow."""
     info = probe(path)
     ratio = min(1.0, _SIDE / max(info.width, info.height))
     size = (round(info.width * ratio), round(info.height * ratio))
     with read_frames(path, frames=range(start, start + count), size=size, info=info) as frames:
-        rgb = torch.cat([frame.rgb.reshape(1, 3, *frame.rgb.shape[-2:]).float() for frame in frames])
+        rgb = torch.cat([frame.rgb for frame in frames])
     disparity = torch.cat([estimator.estimate(rgb[i : i + 1], [start + i]).cpu() for i in range(len(rgb))])
     shape = (disparity.shape[2], disparity.shape[3])
     solver = DisFlow()

@@ -77,8 +77,8 @@ def _make_texture(rng: np.random.Generator) -> np.ndarray:
         noise = rng.standard_normal(texture.shape).astype(np.float32)
         pad = int(3 * sigma) + 1
         noise = np.pad(noise, ((pad, pad), (pad, pad), (0, 0)), mode="wrap")
-        noise = cv2.GaussianBlur(noise, (0, 0), sigma)[pad:-pad, pad:-pad]
-        texture += gain * noise / noise.std()
+        smooth = np.asarray(cv2.GaussianBlur(noise, (0, 0), sigma), np.float32)[pad:-pad, pad:-pad]
+        texture += gain * smooth / smooth.std()
     base = rng.uniform(0.3, 0.65, 3).astype(np.float32)
     return np.clip(base + 0.13 * texture, 0, 1)
 

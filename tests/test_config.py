@@ -8,7 +8,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from vdof.__main__ import explain, quote_paths
+from vdof.command import explain, quote_paths
 from vdof.config import GROUPS, as_plain, build, find_conf, register_schemas
 from vdof.depth import EmbeddedConfig
 from vdof.errors import ConfigError
@@ -124,7 +124,8 @@ def test_odd_paths_are_quoted_for_hydra(tmp_path):
     odd = f"{tmp_path}/it's (1) = a.mp4"
     tree = compose("config", overrides=quote_paths([f"input={odd}", "depth.long_side=320"], is_multirun=False))
     assert tree.input == odd
-    assert quote_paths(["input=a.mp4,b.mp4"], is_multirun=True) == ["input=a.mp4,b.mp4"]
+    assert quote_paths(["input=a (1).mp4,b.mp4"], is_multirun=True) == ["input='a (1).mp4','b.mp4'"]
+    assert quote_paths(["output=~/a.mp4"], is_multirun=False) == [f"output='{Path.home()}/a.mp4'"]
     assert quote_paths([f"input={tmp_path}/a,b.mp4"], is_multirun=True) == [f"input='{tmp_path}/a,b.mp4'"]
     assert quote_paths(["input='a b.mp4'", "output=null"], is_multirun=False) == ["input='a b.mp4'", "output=null"]
 

@@ -112,3 +112,9 @@ def test_bad_convention_and_scale_are_refused():
         FilesConfig(convention="metres")
     with pytest.raises(ConfigError, match="depth.scale: got 0"):
         FilesConfig(scale=0)
+
+
+def test_maps_are_taken_in_the_order_of_their_numbers(tmp_path):
+    for number in (0, 1, 2, 9, 10, 11):
+        np.savez(tmp_path / f"d{number}.npz", np.full((48, 64), float(number)))
+    assert [int(estimate(tmp_path, indices=(place,))[0, 0, 0, 0]) for place in range(6)] == [0, 1, 2, 9, 10, 11]

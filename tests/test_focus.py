@@ -5,7 +5,7 @@ import torch
 from vdof.errors import ConfigError
 from vdof.flow import FlowConfig
 from vdof.focus import FocusConfig, observe_point, observe_subject, smooth_track
-from vdof.subject import find_subject
+from vdof.subject import PackedMask, find_subject, vote
 
 SECONDS = np.arange(60) / 24
 
@@ -103,3 +103,16 @@ def test_short_shots_are_smoothed_without_error(count):
 def test_bad_values_are_refused(values, message):
     with pytest.raises(ConfigError, match=message):
         FocusConfig(**values)
+
+
+def test_a_mask_that_drops_out_for_a_frame_is_voted_back():
+    mask = np.zeros((90, 160), bool)
+    mask[20:80, 60:100] = True
+    without_hair = mask.copy()
+    without_hair[20:40] = False
+    masks = [mask] * 5 + [without_hair] + [mask] * 5
+    voted = vote([PackedMask.pack(item) for item in masks])
+    assert all((item.unpack() == mask).all() for item in voted)
+    gone = vote([PackedMask.pack(item) for item in masks[:5]] + [None] + [PackedMask.pack(item) for item in masks[6:]])
+    assert (gone[5].unpack() == mask).all()
+    assert vote([None, None]) == [None, None]

@@ -205,6 +205,22 @@ def test_a_log_comes_back_with_its_own_words_and_the_run_is_noted(job, clip, tmp
     assert "85 mm f/1.8" in line
 
 
+def test_log_of_a_quick_try_does_not_cut_the_whole_clip(job, clip, tmp_path):
+    folder = job(clip, "frames=0:6")
+    log = tmp_path / "try.yaml"
+    log.write_text((folder / "shot_log.yaml").read_text())
+    folder = job(clip, f"shot_log={log}", "overwrite=true")
+    assert len(yaml.safe_load((folder / "shot_log.yaml").read_text())["shots"]) == 1
+
+
+def test_unfit_output_is_refused_before_any_work(job, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "analyse", None)
+    for name, message in (("a.avi", "must end in"), ("a", "expected a file name"), ("", "is a folder")):
+        (tmp_path / "dir.mp4").mkdir(exist_ok=True)
+        with pytest.raises(OutputError, match=message):
+            job(clip, f"output={tmp_path}/{name or 'dir.mp4'}")
+
+
 def test_nothing_whole_is_left_when_it_breaks_off(job, clip, tmp_path, monkeypatch):
     real, calls = pipeline.blur, []
 
@@ -263,6 +279,21 @@ def test_command_line_says_one_line_and_exits_2(tmp_path):
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("vdof: nowhere.mp4 does not exist")
+
+
+def test_a_sweep_goes_on_past_a_bad_job_and_the_command_line_wins_over_the_log(clip, tmp_path):
+    depth = write_depth(tmp_path / "depth.mkv", 12)
+    log = tmp_path / "log.yaml"
+    log.write_text("version: 1\nshots:\n  - {first_frame: 0, last_frame: 11, lens: {f_number: 1.8, blades: 7}}\n")
+    done = run_command(
+        "--multirun", f"input=nowhere.mp4,{clip}", "lens.f_number=11", f"shot_log={log}", "depth=files",
+        f"depth.path={depth}", f"depth.scale={SCALE}", "frames=:2", f"cache.dir={tmp_path}/cache", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "vdof: nowhere.mp4 does not exist" in done.stderr
+    (written,) = tmp_path.glob("multirun/*/*/*/run.json")
+    (shot,) = yaml.safe_load(written.with_name("shot_log.yaml").read_text())["shots"]
+    assert (shot["lens"]["f_number"], shot["lens"]["blades"]) == (11, 7)
 
 
 def test_multirun_gives_each_job_its_folder(clip, tmp_path):

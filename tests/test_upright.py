@@ -13,7 +13,7 @@ FEET = 0.85
 def paint(slope, feet=FEET, background=0.2):
     """A figure on a floor. The floor has its disparity where the feet are; the figure leans by `slope` above them."""
     floor = np.maximum(background, 1.0 + 4.0 * (ROW - feet))
-    figure = (np.abs(X / WIDTH - 0.5) < 0.06) & (ROW > 0.2) & (ROW < feet)
+    figure = (np.abs(X / WIDTH - 0.5) < 0.06) & (ROW > 0.2) & (feet > ROW)
     return np.where(figure, 1.0 + slope * (ROW - feet), floor).astype(np.float32), figure
 
 

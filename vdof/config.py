@@ -58,6 +58,8 @@ class VdofConfig:
     """task=prompt: a sentence, or a text file of one a line, to read into a log; null: write the sentences of `shot_log`."""
     notebook: str = "auto"
     """Record of all runs: a CSV file; auto: notebook.csv above the run folders; off: none is kept."""
+    given: list[str] = field(default_factory=list)
+    """Filled in by the command: the keys that the command line sets, which win over the shot log."""
     video: VideoConfig = field(default_factory=VideoConfig)
     lens: Lens = field(default_factory=Lens)
     depth: Any = MISSING
@@ -124,6 +126,9 @@ def build(tree: DictConfig) -> VdofConfig:
     missing = sorted(key for key in OmegaConf.missing_keys(tree) if not key.startswith("hydra"))
     if missing:
         raise ConfigError(f"{missing[0]}: not given; say {missing[0]}=VALUE")
+    unknown = [str(key) for key in tree if str(key) not in VdofConfig.__dataclass_fields__]
+    if unknown:
+        raise ConfigError(f"{unknown[0]}: no such key; {suggest_key(unknown[0])}")
     return cast(VdofConfig, OmegaConf.to_object(tree))
 
 

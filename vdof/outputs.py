@@ -17,7 +17,7 @@ from torch import Tensor
 from vdof.analysis import Analysis
 from vdof.errors import OutputError
 from vdof.files import replace_when_whole, write_text
-from vdof.video import EncodeConfig, VideoInfo, choose_container
+from vdof.video import EncodeConfig, VideoInfo, choose_container, plan_output
 
 PACKAGES = ("vdof", "torch", "av", "numpy", "opencv-python", "kornia", "hydra-core", "numba", "onnxruntime")
 _PREVIEW_WIDTH = 960
@@ -45,6 +45,7 @@ def choose_outputs(
 
     Raises:
         OutputError: one of them exists and may not be replaced, or the clip would replace its own source.
+        ConfigError: the encoder does not fit the container.
     """
     if output is None:
         clip, prefix = run_folder / f"{info.path.stem}_vdof.{choose_container(info, encode)}", ""
@@ -56,6 +57,9 @@ def choose_outputs(
     folder = clip.parent
     previews = (folder / f"{prefix}before_after_1.png", folder / f"{prefix}before_after_2.png")
     outputs = Outputs(clip, folder / f"{prefix}shot_log.yaml", folder / f"{prefix}run.json", previews, prefix)
+    plan_output(clip, info, encode, None)
+    if clip.is_dir():
+        raise OutputError(f"output: {clip} is a folder; give the name of a file in it")
     if clip.exists() and clip.samefile(info.path):
         raise OutputError(f"output: {clip} is the input itself; choose another name")
     for path in (clip, outputs.shot_log, outputs.run_record, *previews):
@@ -78,7 +82,8 @@ def write_previews(outputs: Outputs, previews: list[Picture]) -> None:
     """The before/after pictures as PNG."""
     for path, picture in zip(outputs.previews, previews, strict=True):
         with replace_when_whole(path) as temporary:
-            cv2.imwrite(str(temporary), picture[..., ::-1])
+            if not cv2.imwrite(str(temporary), picture[..., ::-1]):
+                raise OutputError(f"{path}: the picture could not be written; free space or choose another output")
 
 
 def to_bytes(image: Tensor) -> Any:

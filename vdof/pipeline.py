@@ -5,6 +5,7 @@ Live frames: `MAX_LIVE_FRAMES` bounds how many full-size frames pass 2 ever hold
 
 import logging
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -21,6 +22,7 @@ from vdof.cache import find_cache, trim
 from vdof.config import VdofConfig, as_plain
 from vdof.depth import DepthEstimator, estimate_stream, open_estimator
 from vdof.device import choose_device
+from vdof.errors import VdofError
 from vdof.export import Exporter, FrameFacts
 from vdof.files import hash_file
 from vdof.lens_metadata import choose_track, opentrackio_samples, write_opentrackio
@@ -39,6 +41,8 @@ log = logging.getLogger(__name__)
 
 ANALYSIS_LONG_SIDE = 640
 """Longer side of the frames that pass 1 sees, pixels."""
+LARGEST_COC = 1.0
+"""Share of the frame's width: a disc that large is the same everywhere in the frame, and larger ones cost memory only."""
 MAX_LIVE_FRAMES = 2 * (QUEUE_FRAMES + 2) + 2
 """Two queues, the frame in the hands of each thread, and the pair being turned into one another."""
 
@@ -50,6 +54,7 @@ def run(config: VdofConfig, run_folder: Path) -> None:
     outputs = choose_outputs(config.output, info, config.encode, run_folder, overwrite=config.overwrite)
     source_log = Path(config.shot_log) if config.shot_log else None
     entries = read_shot_log(source_log, info.path.name, info.frame_rate) if source_log else []
+    entries = [entry.give_way(config.given) for entry in entries]
     exporter = Exporter(config.export, outputs.clip, outputs.prefix, info.frame_rate, overwrite=config.overwrite)
     track = choose_track(config.export.opentrackio, outputs.clip, outputs.prefix, overwrite=config.overwrite)
     clock = StageClock()
@@ -73,7 +78,11 @@ def run(config: VdofConfig, run_folder: Path) -> None:
         frames = ((record.index, step.lens, step.focus_distance_m) for record, step in steps)
         size = (info.height, info.width) if info.rotation_deg % 180 else (info.width, info.height)
         write_opentrackio(track, opentrackio_samples(frames, info.frame_rate, size, info.path.name))
-    append_run(find_notebook(config.notebook, run_folder), info.path, outputs.clip, len(plan.frames), plan.reports)
+    warn_of_short_clip(config, len(plan.frames))
+    try:
+        append_run(find_notebook(config.notebook, run_folder), info.path, outputs.clip, len(plan.frames), plan.reports)
+    except (VdofError, UnicodeError) as error:
+        log.warning("the clip is written, but the notebook has no line of it: %s", error)
     log.info("wrote %s", outputs.clip)
 
 
@@ -88,10 +97,10 @@ def analyse(
 ) -> Analysis:
     """Pass 1, or its result from the cache."""
     estimator = open_estimator(config.depth, device)
-    shots = take_cuts(config.shots, entries, config.frames)
     key = make_key(
         source=source_sha256, frames=config.frames, video=vars(config.video), depth=estimator.describe(),
-        shots=vars(shots), stabilise=asdict(config.stabilise), long_side=ANALYSIS_LONG_SIDE,
+        shots=vars(config.shots), log=[(entry.first_frame, entry.last_frame) for entry in entries],
+        stabilise=asdict(config.stabilise), long_side=ANALYSIS_LONG_SIDE,
     )  # fmt: skip
     folder = cache / key
     found = load(folder)
@@ -100,7 +109,9 @@ def analyse(
         return found
     with AnalysisWriter(folder, estimator.kind, estimator.describe(), info.path.name) as writer:
         with closing(prefetch(clock.watch("decode (pass 1)", read_small(config, info)))) as frames:
-            shots_apart = clock.watch("shots", split_shots(frames, shots))
+            shots_apart = take_cuts(
+                clock.watch("shots", split_shots(frames, config.shots)), entries, first_index(config)
+            )
             stable = stabilise_shots(shots_apart, estimator, config, device, clock)
             for shot, frame in tqdm(
                 stable, desc="analyse", unit="frame", total=count_frames(config, info), dynamic_ncols=True
@@ -114,13 +125,27 @@ def analyse(
     return analysis
 
 
-def take_cuts(shots: ShotsConfig, entries: list[ShotEntry], frames: str | None) -> ShotsConfig:
-    """Where a log names the shots, its shots are the shots."""
-    if not entries:
-        return shots
-    start = (parse_frame_range(frames) or range(0, 1)).start
-    cuts = [entry.first_frame - start for entry in entries] + [entry.last_frame + 1 - start for entry in entries]
-    return replace(shots, detector="none", fades=False, cuts=sorted({cut for cut in cuts if cut > 0}))
+def place_cuts(config: VdofConfig) -> ShotsConfig:
+    """The configured cuts, which are frames of the clip, as places in the part that is analysed."""
+    start = first_index(config)
+    return replace(config.shots, cuts=[cut - start for cut in config.shots.cuts if cut > start])
+
+
+def take_cuts(
+    shots: Iterable[tuple[int, AnalysisFrame]], entries: list[ShotEntry], start: int
+) -> Iterator[tuple[int, AnalysisFrame]]:
+    """Number shots as the log has them as far as it goes, and as they are found after that.
+
+    `start` is the source index of the first frame. A log of the clip's beginning ends no shot where it ends.
+    """
+    cuts = {entry.first_frame for entry in entries} | {entry.last_frame + 1 for entry in entries[:-1]}
+    last = entries[-1].last_frame if entries else -1
+    number, before = 0, 0
+    for place, (found, frame) in enumerate(shots):
+        index = start + frame.index
+        number += place > 0 and (index in cuts if index <= last else found != before)
+        before = found
+        yield number, frame
 
 
 def read_small(config: VdofConfig, info: VideoInfo) -> Iterator[AnalysisFrame]:
@@ -223,7 +248,9 @@ def find_coc(sharp: Tensor, disparity: Tensor, step: FramePlan, *, has_edges: bo
     is_fine = has_edges and disparity.shape[-2:] == sharp.shape[-2:]
     fine = disparity if is_fine else upsample_guided(disparity, sharp)
     metric = (step.scale.scale * fine + step.scale.offset).clamp(min=0)
-    return metric, coc_from_disparity(metric, step.lens, step.focus_distance_m, sharp.shape[-1])
+    coc = coc_from_disparity(metric, step.lens, step.focus_distance_m, sharp.shape[-1])
+    limit = LARGEST_COC * sharp.shape[-1]
+    return metric, coc.clamp(-limit, limit)
 
 
 def blur(sharp: Tensor, coc: Tensor, step: FramePlan, info: VideoInfo, config: VdofConfig) -> Tensor:
@@ -247,6 +274,13 @@ def cap_size(info: VideoInfo, resolution: int | None) -> tuple[int, int] | None:
         return None
     ratio = resolution / max(info.width, info.height)
     return 2 * max(1, round(info.width * ratio / 2)), 2 * max(1, round(info.height * ratio / 2))
+
+
+def warn_of_short_clip(config: VdofConfig, count: int) -> None:
+    """Say it where the clip ended before the range that was asked for."""
+    frames = parse_frame_range(config.frames)
+    if frames is not None and frames.stop != sys.maxsize and count < len(frames):
+        log.warning("frames=%s asked for %d frames; the clip ended after %d of them", config.frames, len(frames), count)
 
 
 def first_index(config: VdofConfig) -> int:

@@ -30,7 +30,7 @@ from vdof.pulls import Track, hold_dropouts
 from vdof.shot_focus import FARTHEST_FOCUS_M, choose_focus, needs_pictures, observe_shot, set_focus
 from vdof.shotlog import OPEN_END, ShotEntry, ShotFocus, ShotReport
 from vdof.shots import AnalysisFrame
-from vdof.subject import PackedMask
+from vdof.subject import PackedMask, vote
 from vdof.upright import UPRIGHT, Lean
 from vdof.video import VideoInfo
 
@@ -106,8 +106,8 @@ def plan_shot(
     scale, distances = tie_to_metres(config, info, kind, entry, lens, observed, subject, background)
     focused, used = set_focus(config.focus, focus, lens, scale, observed, track, leans, records, seconds)
     steps = [
-        FramePlan(used, scale, float(distance), lean, item.figure)
-        for distance, lean, item in zip(focused, leans, observed, strict=True)
+        FramePlan(used, scale, float(distance), lean, figure)
+        for distance, lean, figure in zip(focused, leans, vote([item.figure for item in observed]), strict=True)
     ]
     measured = stand_in(entry, distances, kind)
     measured |= measure(used, info, scale, subject, background, focused)

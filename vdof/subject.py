@@ -1,5 +1,6 @@
 """Which part of a disparity map is the subject: the nearest large connected surface near the centre."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -41,6 +42,28 @@ class PackedMask:
         """The mask (h,w) again."""
         count = int(np.prod(self.shape))
         return np.unpackbits(self.bits, count=count).reshape(self.shape).astype(bool)
+
+
+def vote(figures: Sequence[PackedMask | None], reach: int = 4) -> list[PackedMask | None]:
+    """Each frame's mask as most of the frames around it have it, so that hair or an arm does not come and go.
+
+    Args:
+        figures: one a frame of a shot; None where no subject was found.
+        reach: frames on each side that have a say.
+    """
+    masks: dict[int, Mask] = {}
+    voted: list[PackedMask | None] = []
+    for place in range(len(figures)):
+        around = range(max(0, place - reach), min(len(figures), place + reach + 1))
+        masks = {at: masks[at] if at in masks else _unpack(figures[at]) for at in around if figures[at] is not None}
+        enough = figures[place] is not None or 2 * len(masks) > len(around)
+        voted.append(PackedMask.pack(np.mean(list(masks.values()), axis=0) >= 0.5) if masks and enough else None)
+    return voted
+
+
+def _unpack(figure: PackedMask | None) -> Mask:
+    assert figure is not None
+    return figure.unpack()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Depth that somebody else made: a folder of EXR, 16-bit PNG or NPZ, or a grey video."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -107,10 +108,15 @@ class FilesEstimator:
         return disparity
 
 
+def count_naturally(path: Path) -> list[tuple[str, int]]:
+    """Sorting key by which 2 comes before 10."""
+    return [(text, int(part or 0)) for text, part in re.findall(r"(\D*)(\d*)", path.name)]
+
+
 def list_maps(folder: Path) -> list[Path]:
-    """The depth maps of a folder in name order, all of one kind."""
+    """The depth maps of a folder in order of the numbers in their names, all of one kind."""
     for suffix in (".exr", ".png", ".npz"):
-        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() == suffix)
+        paths = sorted((path for path in folder.iterdir() if path.suffix.lower() == suffix), key=count_naturally)
         if paths:
             return paths
     raise InputError(f"depth.path: no .exr, .png or .npz in {folder}; expected one map a frame")

@@ -1,7 +1,7 @@
 """What a shot log says, as values: shots, their lens and distances, and their focus."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -104,6 +104,13 @@ class ShotEntry:
     def apply_lens(self, lens: Lens) -> Lens:
         """The run's lens with this shot's fields in place."""
         return replace(lens, **self.lens)
+
+    def give_way(self, given: Collection[str]) -> "ShotEntry":
+        """The entry without what the command line sets (`given` keys): there the command line wins."""
+        is_replaced = "lens" in given
+        lens = {key: value for key, value in self.lens.items() if not is_replaced and f"lens.{key}" not in given}
+        keeps_focus = not {"focus", "focus.point", "focus.distance_m"} & set(given)
+        return replace(self, lens=lens, focus=self.focus if keeps_focus else None)
 
     def find_distance(self, name: str) -> float | None:
         """`subject_distance_m` or `background_distance_m` as given, else as the last run assumed or measured it."""

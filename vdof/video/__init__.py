@@ -2,7 +2,7 @@
 
 from vdof.video.colour import Colour, to_display, to_linear
 from vdof.video.config import EncodeConfig, VideoConfig
-from vdof.video.encode import choose_container
+from vdof.video.encode import choose_container, plan_output
 from vdof.video.frame_range import parse_frame_range
 from vdof.video.info import VideoInfo, probe
 from vdof.video.reader import Frame, FrameReader, read_frames
@@ -18,6 +18,7 @@ __all__ = [
     "Writer",
     "choose_container",
     "parse_frame_range",
+    "plan_output",
     "probe",
     "read_frames",
     "to_display",

@@ -19,7 +19,7 @@ def read_grey(path: Path) -> Iterator[NDArray[np.float32]]:
     Colour clips are refused: a depth pass in false colours is not depth.
     """
     try:
-        with av.open(str(path)) as container:
+        with av.open(f"file:{path}") as container:
             if not container.streams.video:
                 raise InputError(f"{path}: no video stream; expected a grey video")
             for frame in container.decode(video=0):

@@ -92,7 +92,9 @@ def print_speed(frames: int = 60) -> None:
         began, worked = time.perf_counter(), time.process_time()
         stabilise(disparity, rgb)
         wall, work = time.perf_counter() - began, time.process_time() - worked
-        print(f"speed: rgb 640x360, disparity {name}: {frames / wall:.1f} fps, {1000 * work / frames:.0f} ms CPU a frame")
+        print(
+            f"speed: rgb 640x360, disparity {name}: {frames / wall:.1f} fps, {1000 * work / frames:.0f} ms CPU a frame"
+        )
 
 
 def print_clips(args: argparse.Namespace) -> None:

@@ -21,7 +21,8 @@ def read_aperture(path: str) -> NDArray[np.bool_]:
     picture = cv2.imread(path, cv2.IMREAD_UNCHANGED)
     if picture is None:
         raise ConfigError(f"lens.aperture_image: cannot read {path} as a picture; save it as PNG")
-    values = picture.astype(np.float32) / np.iinfo(picture.dtype).max
+    brightest = 65535 if picture.dtype == np.uint16 else 255
+    values = picture.astype(np.float32) / brightest
     if values.ndim == 3:
         values = values[..., :3].max(2) * (values[..., 3] if values.shape[2] == 4 else 1)
     is_open = values > 0.5

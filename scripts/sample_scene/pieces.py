@@ -17,7 +17,7 @@ class Listed(NamedTuple):
     """(n,k) float64; the columns are said by the function that made it."""
     start: np.ndarray
     """(tiles+1,) first entry of each tile in `index`."""
-    index: np.ndarray
+    index: np.ndarray  # type: ignore[assignment]
     """rows of `data`."""
 
 

@@ -149,7 +149,7 @@ def grow_twig(seconds: float) -> tuple[Ribbons, Leaves]:
             along.append(axis)
             across.append(wide / np.linalg.norm(wide) * 0.0125)
             colour.append(np.array([0.155, 0.175, 0.050]) * (0.55 + 0.75 * rng.random()) + [0.09 * rng.random(), 0, 0])
-    return rods[0]._make(np.concatenate(p) for p in zip(*rods, strict=True)), Leaves(
+    return type(rods[0])(*(np.concatenate(p) for p in zip(*rods, strict=True))), Leaves(
         *(np.array(v) for v in (centre, along, across, colour))
     )
 

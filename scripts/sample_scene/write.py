@@ -110,6 +110,12 @@ def write_log(path: Path, clip: str) -> None:
     path.write_text(yaml.safe_dump(log, sort_keys=False, width=100), encoding="utf-8")
 
 
+def stamp(packet: av.Packet) -> int:
+    """Presentation stamp of a packet that has one."""
+    assert packet.pts is not None
+    return packet.pts
+
+
 def excerpt_film(source: Path, target: Path, seconds: float) -> int:
     """Copy about the first `seconds` of a film, packet for packet, to `target`; returns the number of frames.
 
@@ -117,18 +123,19 @@ def excerpt_film(source: Path, target: Path, seconds: float) -> int:
     """
     with av.open(str(source)) as film, av.open(str(target), "w") as out:
         video, audio = film.streams.video[0], film.streams.audio[0]
+        rate = video.average_rate or Fraction(24)
         packets = [packet for packet in film.demux(video, audio) if packet.dts is not None]
         seen = [packet for packet in packets if packet.stream is video]
-        count = min(len(seen), round(seconds * video.average_rate))
-        while count > 1 and max(p.pts for p in seen[:count]) > min((p.pts for p in seen[count:]), default=1 << 62):
+        count = min(len(seen), round(seconds * rate))
+        while count > 1 and max(stamp(p) for p in seen[:count]) > min(map(stamp, seen[count:]), default=1 << 62):
             count -= 1
-        end = float(count / video.average_rate)
+        end = float(count / rate)
         copies = {stream.index: out.add_stream_from_template(stream) for stream in (video, audio)}
         out.metadata["title"] = "Big Buck Bunny (excerpt)"
         out.metadata["copyright"] = "(c) copyright 2008, Blender Foundation / www.bigbuckbunny.org, CC BY 3.0"
         kept = {id(packet) for packet in seen[:count]}
         for packet in packets:
-            if id(packet) in kept or (packet.stream is audio and float(packet.pts * packet.time_base) < end):
+            if id(packet) in kept or (packet.stream is audio and stamp(packet) * packet.time_base < end):
                 packet.stream = copies[packet.stream.index]
                 out.mux(packet)
     return count

@@ -1,11 +1,11 @@
 """Depth that holds still: what flickers is taken out, what moves is kept.
 
-    pairs.py        two frames -> the affine map between their disparities
-    synchronise.py  all pairs of a window -> one scale and shift per frame, and their slow trend
-    level.py        what is taken off each frame: the fast part, and the trend too where the camera stands still
-    smooth.py       the flow-guided filter that looks both ways in time
-    window.py       the stream: frames of one shot in, the same frames out, a bounded number alive
-    upsample.py     disparity to frame size, its edges taken from the frame
+pairs.py        two frames -> the affine map between their disparities
+synchronise.py  all pairs of a window -> one scale and shift per frame, and their slow trend
+level.py        what is taken off each frame: the fast part, and the trend too where the camera stands still
+smooth.py       the flow-guided filter that looks both ways in time
+window.py       the stream: frames of one shot in, the same frames out, a bounded number alive
+upsample.py     disparity to frame size, its edges taken from the frame
 """
 
 from vdof.stabilise.config import StabiliseConfig, count_live_frames

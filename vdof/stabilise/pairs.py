@@ -91,9 +91,7 @@ def fit_affine(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     return scale, shift, max(correlation, 0.0)
 
 
-def fit_pair(
-    first: int, second: int, a: Small, b: Small, there: np.ndarray, back: np.ndarray
-) -> list[AffinePair]:
+def fit_pair(first: int, second: int, a: Small, b: Small, there: np.ndarray, back: np.ndarray) -> list[AffinePair]:
     """Return the map from frame a to frame b found on all that both show and, if the camera stands still, on the rest.
 
     there: flow (h,w,2) px from a to b; back: from b to a. Empty if the frames share too little.

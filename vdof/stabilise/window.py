@@ -50,9 +50,7 @@ def stabilise(disparity: Tensor, rgb: Tensor, config: StabiliseConfig | None = N
     return torch.cat(stable) if stable else disparity.clone()  # type: ignore[arg-type]
 
 
-def stabilise_stream(
-    frames: Iterable[AnalysisFrame], config: StabiliseConfig | None = None
-) -> Iterator[AnalysisFrame]:
+def stabilise_stream(frames: Iterable[AnalysisFrame], config: StabiliseConfig | None = None) -> Iterator[AnalysisFrame]:
     """Yield the frames of one shot in order with stable disparity and the flow to their neighbours.
 
     Every frame must carry a disparity. At most `count_live_frames(config)` frames are held.
@@ -238,4 +236,3 @@ def _to_tensor(flow: np.ndarray | None, device: torch.device) -> Tensor | None:
 def _fit_side(size: tuple[int, ...], side: int) -> tuple[int, int]:
     factor = min(1.0, side / max(size))
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
-

@@ -4,7 +4,7 @@ import torch
 
 from vdof.errors import ConfigError
 from vdof.flow import FlowConfig
-from vdof.focus import FocusConfig, observe_point, observe_subject, smooth_track
+from vdof.focus import FocusConfig, PointTarget, observe_subject, observe_targets, smooth_track
 from vdof.subject import PackedMask, find_subject, vote
 
 SECONDS = np.arange(60) / 24
@@ -67,8 +67,8 @@ def test_point_follows_what_moves():
         disparity[..., 30:90, left : left + 50] = 2.0
         frames.append(image)
         maps.append(disparity)
-    seen = list(observe_point(maps, frames, (65 / 240, 0.5), FlowConfig()))
-    assert [item.focus for item in seen] == [2.0] * 12
+    seen = list(observe_targets(maps, frames, [PointTarget((65 / 240, 0.5), 0)], FlowConfig()))
+    assert [item.points[0].disparity for item in seen] == [2.0] * 12
 
 
 def test_smoothing_keeps_a_straight_pull_to_its_ends():

@@ -18,7 +18,7 @@ from hydra.core.global_hydra import GlobalHydra
 from tests.clips import read_facts, write_clip
 from vdof import pipeline
 from vdof.config import build, find_conf, register_schemas
-from vdof.errors import InputError, OutputError
+from vdof.errors import ConfigError, InputError, OutputError
 from vdof.shots import AnalysisFrame
 from vdof.stabilise import StabiliseConfig, count_live_frames
 from vdof.video import Frame
@@ -306,3 +306,16 @@ def test_multirun_gives_each_job_its_folder(clip, tmp_path):
     clips = sorted(tmp_path.glob("multirun/*/*/*/clip_vdof.mp4"))
     assert [path.parent.name.split("lens.")[1] for path in clips] == ["f_number=1.2", "f_number=2.8"]
     assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_focus_on_a_point_of_the_background_leaves_the_metres_alone(job, clip):
+    folder = job(clip, "depth.convention=inverse", "focus.point=[0.05,0.1]", "calibrate.subject_distance_m=2",
+                 "calibrate.background_distance_m=8")  # fmt: skip
+    (shot,) = yaml.safe_load((folder / "shot_log.yaml").read_text())["shots"]
+    assert shot["measured"]["focus_distance_m"]["last"] == pytest.approx(10, rel=0.03)
+    assert shot["measured"]["coc_background_px"] == pytest.approx(0, abs=0.1)
+
+
+def test_a_distance_nearer_than_the_lens_focuses_is_refused(job, clip):
+    with pytest.raises(ConfigError, match="focus.distance_m: got 0.05 m, but 85 mm focuses from"):
+        job(clip, "focus.distance_m=0.05")

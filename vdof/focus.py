@@ -153,31 +153,16 @@ class PointFollower:
         return PointSight(_sample(values, self.x, self.y), self.y, is_on)
 
 
-def observe_point(
-    disparities: Iterable[Tensor], frames: Iterable[Tensor], point: tuple[float, float], config: FlowConfig
+def observe_targets(
+    disparities: Iterable[Tensor], frames: Iterable[Tensor], targets: Sequence[PointTarget], config: FlowConfig
 ) -> Iterator[Observation]:
-    """Follow `point` (x, y in 0..1) through one shot.
+    """The subject, and beside it every point to follow through one shot.
 
     Args:
         disparities: (1,1,h,w) per frame.
         frames: (1,3,H,W) display-encoded per frame.
+        targets: the points, with the frames they start from.
     """
-    flow = open_flow(config)
-    follower = PointFollower(point)
-    previous: Tensor | None = None
-    for disparity, rgb in zip(disparities, frames, strict=True):
-        if previous is not None:
-            follower.move(flow(previous, rgb))
-        previous = rgb
-        values = disparity[0, 0].cpu().numpy()
-        low, background, high = np.percentile(values, (2, 10, 98))
-        yield Observation(follower.look(values, None).disparity, float(background), float(low), float(high))
-
-
-def observe_targets(
-    disparities: Iterable[Tensor], frames: Iterable[Tensor], targets: Sequence[PointTarget], config: FlowConfig
-) -> Iterator[Observation]:
-    """The subject, and beside it every point that the shot log wants followed. Arguments as of `observe_point`."""
     flow = open_flow(config)
     followers: list[PointFollower | None] = [None] * len(targets)
     previous: Tensor | None = None

@@ -8,13 +8,12 @@ from torch import Tensor
 
 from vdof.analysis import FrameRecord
 from vdof.calibrate import MetricScale
-from vdof.errors import InputError
+from vdof.errors import ConfigError, InputError
 from vdof.flow import FlowConfig
 from vdof.focus import (
     FocusConfig,
     Observation,
     PointTarget,
-    observe_point,
     observe_subject,
     observe_targets,
     smooth_track,
@@ -54,6 +53,8 @@ def needs_pictures(focus: ShotFocus) -> bool:
 def list_points(focus: ShotFocus, records: Sequence[FrameRecord]) -> list[PointTarget]:
     """The points to follow beside the subject, in the order of keys or subjects."""
     first = records[0].index
+    if focus.mode == "point" and focus.target.point is not None:
+        return [PointTarget(focus.target.point, 0)]
     keyed = [(key.target, max(0, key.frame - first)) for key in focus.keys]
     pairs = keyed + [(item.target, 0) for item in focus.subjects]
     return [PointTarget(target.point, start) for target, start in pairs if target.point is not None]
@@ -69,8 +70,6 @@ def observe_shot(
     """What is seen in each frame of one shot; `maps` (1,1,h,w) disparity, `pictures` (1,3,H,W) display-encoded."""
     if pictures is None or not needs_pictures(focus):
         return observe_subject(maps)
-    if focus.mode == "point" and focus.target.point is not None:
-        return observe_point(maps, pictures, focus.target.point, flow)
     return observe_targets(maps, pictures, list_points(focus, records), flow)
 
 
@@ -90,6 +89,7 @@ def set_focus(
     `subject` is (n,) the disparity that focus follows in each frame, in the analysis' units.
     """
     if focus.mode == "distance" and focus.target.distance_m is not None:
+        require_focusable(focus.target.distance_m, lens)
         return clip_distance(np.full(len(seconds), focus.target.distance_m), lens), lens
     on_subject = np.array([scale.to_metric(value) for value in subject])
     tracks = iter_tracks(config, focus, scale, observed, on_subject, leans, seconds)
@@ -104,7 +104,8 @@ def set_focus(
         dioptres, lens = focus_on_two(config, focus, lens, [track for track in tracks if track is not None])
         dioptres = limit_speed(dioptres, seconds, config.speed_dpt_s)
     else:
-        dioptres = limit_speed(on_subject, seconds, config.speed_dpt_s)
+        point = track_point(config, scale, observed, 0, leans, seconds) if focus.mode == "point" else None
+        dioptres = limit_speed(on_subject if point is None else point, seconds, config.speed_dpt_s)
     return clip_distance(1 / np.maximum(dioptres, 1 / FARTHEST_FOCUS_M), lens), lens
 
 
@@ -179,6 +180,16 @@ def find_seconds(frame: int, records: Sequence[FrameRecord], seconds: Track) -> 
     if first <= frame < first + len(seconds):
         return float(seconds[frame - first])
     return float(seconds[0] + (frame - first) * step)
+
+
+def require_focusable(distance_m: float, lens: Lens) -> None:
+    """Raise ConfigError where somebody asks for a distance nearer than the lens can focus."""
+    nearest = NEAREST_FOCUS * lens.focal_length_mm / 1000
+    if distance_m < nearest:
+        raise ConfigError(
+            f"focus.distance_m: got {distance_m:g} m, but {lens.focal_length_mm:g} mm focuses from {nearest:.3f} m on; "
+            "give a larger distance in metres, or a shorter lens"
+        )
 
 
 def clip_distance(distance: Track, lens: Lens) -> Track:

@@ -93,11 +93,13 @@ def test_small_clipped_lights_are_raised_and_white_walls_are_not():
     rgb = torch.full((1, 3, 96, 96), 0.2)
     rgb[..., 10:13, 10:13] = 1.0  # a lamp
     rgb[..., 48:, :] = 1.0  # a wall
-    out = recover_highlights(rgb, HighlightsConfig(gain=5.0))
+    out = recover_highlights(rgb, torch.full_like(rgb[:, :1], 20.0), HighlightsConfig(gain=5.0))
     assert out[..., 11, 11].min() > 2
     assert torch.equal(out[..., 60:, :], rgb[..., 60:, :])
     assert torch.equal(out[..., 30, 30], rgb[..., 30, 30])
-    assert torch.equal(recover_highlights(rgb, HighlightsConfig()), rgb)
+    assert torch.equal(recover_highlights(rgb, torch.full_like(rgb[:, :1], 20.0), HighlightsConfig()), rgb)
+    in_focus = recover_highlights(rgb, torch.ones_like(rgb[:, :1]), HighlightsConfig(gain=5.0))
+    assert torch.equal(in_focus, rgb)
 
 
 def test_highlights_out_of_range_are_refused():

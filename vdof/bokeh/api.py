@@ -55,7 +55,7 @@ def render_coc(rgb: Tensor, coc: Tensor, lens: Lens, config: BokehConfig | None 
     require_picture(rgb)
     require_map("coc", coc, rgb)
     backend = choose_backend(config.backend, rgb.device)
-    light = recover_highlights(rgb.detach().float(), config.highlights)
+    light = recover_highlights(rgb.detach().float(), coc.detach().float(), config.highlights)
     out = [
         _render_frame(backend, *frame, lens, config)
         for frame in zip(light, coc[:, 0].detach().float() / 2, strict=True)

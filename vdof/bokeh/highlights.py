@@ -11,12 +11,16 @@ from vdof.bokeh.config import HighlightsConfig
 WINDOW_SHARE = 1 / 24
 """Side of the window in which a light must be small, relative to the longer side of the picture."""
 
+SHARP_COC, BLEND_COC = 2.0, 6.0
+"""px of coc: up to the first nothing is recovered, and all of it after the second more."""
 
-def recover_highlights(rgb: Tensor, config: HighlightsConfig) -> Tensor:
+
+def recover_highlights(rgb: Tensor, coc: Tensor, config: HighlightsConfig) -> Tensor:
     """Raise what is clipped and small: rgb (B,3,H,W) scene-linear, clipped at 1 -> up to `1 + gain` times as bright.
 
     The gain rises from 0 at the threshold to 1 at the clipping point with the power `roll_off`, and fades where bright
-    pixels fill more of their surroundings (a sky, a white wall), to nothing at one half. The hue is kept.
+    pixels fill more of their surroundings (a sky, a white wall), to nothing at one half. The hue is kept. What is in
+    focus keeps its values: the gain comes in over the first pixels of coc (B,1,H,W), so that skin and eyes do not glare.
     """
     if config.gain == 0:
         return rgb
@@ -26,7 +30,8 @@ def recover_highlights(rgb: Tensor, config: HighlightsConfig) -> Tensor:
     window = 2 * half + 1
     is_bright = F.pad((peak > config.threshold).to(rgb.dtype), (half,) * 4, mode="replicate")
     share = F.avg_pool2d(F.avg_pool2d(is_bright, (window, 1), 1), (1, window), 1)
-    return rgb * (1 + config.gain * ramp * (1 - 2 * share).clamp(0, 1))
+    is_blurred = ((coc.abs() - SHARP_COC) / BLEND_COC).clamp(0, 1)
+    return rgb * (1 + config.gain * ramp * is_blurred * (1 - 2 * share).clamp(0, 1))
 
 
 def darken_corners(rgb: Tensor, stops: float) -> Tensor:

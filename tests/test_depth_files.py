@@ -74,6 +74,7 @@ def test_description_changes_with_the_content(tmp_path):
     [
         (np.full((48, 64), -1.0), {"convention": "depth_m"}, "depth of 0 m or less at frame 0"),
         (np.full((48, 64), -1.0), {"convention": "disparity"}, "negative disparity at frame 0.*inverse"),
+        (np.full((48, 64), 9000.0), {"convention": "disparity"}, "nearer than 5 cm.*depth.scale.*inverse"),
         (np.full((48, 64), np.nan), {"convention": "inverse"}, "NaN or infinite disparity at frame 0"),
         (np.ones((48, 64, 3)), {}, r"holds \(48, 64, 3\), expected one channel"),
     ],

@@ -51,6 +51,11 @@ def run(config: VdofConfig, run_folder: Path) -> None:
     """One job: a clip in, the clip through a lens out, with its log, record and previews beside it."""
     device = choose_device(config.device)
     info = probe(Path(config.input), config.video)
+    if info.sample_aspect_ratio not in (None, 1):
+        log.warning(
+            "pixels are not square (%s): discs come out that much wider on screen; scale the clip to square pixels first",
+            info.sample_aspect_ratio,
+        )
     outputs = choose_outputs(config.output, info, config.encode, run_folder, overwrite=config.overwrite)
     source_log = Path(config.shot_log) if config.shot_log else None
     entries = read_shot_log(source_log, info.path.name, info.frame_rate) if source_log else []

@@ -18,6 +18,8 @@ from vdof.errors import InputError
 from vdof.files import hash_file
 from vdof.video.grey import read_grey
 
+NEAREST_M = 0.05
+"""Metric disparity that puts half of a frame nearer than this, metres, is in other units."""
 FAR_M = 1e4
 """Depth at or beyond this many metres, or not finite, counts as infinitely far: disparity 0."""
 
@@ -104,6 +106,11 @@ class FilesEstimator:
         if self._config.convention == "disparity" and disparity.min() < 0:
             raise InputError(
                 f"depth.path: negative disparity at frame {index} in {self._path}; use depth.convention=inverse"
+            )
+        if self._config.convention == "disparity" and float(np.median(disparity)) > 1 / NEAREST_M:
+            raise InputError(
+                f"depth.path: half of frame {index} in {self._path} would be nearer than {100 * NEAREST_M:.0f} cm; say what a "
+                "stored value is with depth.scale, or use depth.convention=inverse for relative values"
             )
         return disparity
 

@@ -16,7 +16,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from tests.clips import read_facts, write_clip
-from vdof import pipeline
+from vdof import first_pass, pipeline
 from vdof.config import build, find_conf, register_schemas
 from vdof.errors import ConfigError, InputError, OutputError
 from vdof.shots import AnalysisFrame
@@ -136,7 +136,7 @@ def test_output_is_never_overwritten_unasked(job, clip, tmp_path):
 
 def test_second_run_takes_pass_1_from_the_cache(job, clip, monkeypatch):
     job(clip)
-    monkeypatch.setattr(pipeline, "AnalysisWriter", None)
+    monkeypatch.setattr(first_pass, "AnalysisWriter", None)
     folder = job(clip, "overwrite=true", "lens.f_number=4")
     assert "depth" not in json.loads((folder / "run.json").read_text())["seconds"]
 
@@ -240,7 +240,7 @@ def test_live_frames_are_bounded(job, tmp_path, monkeypatch):
     clip = write_clip(tmp_path / "long.mp4", size=(WIDTH, HEIGHT), frames=120)
     alive = {Frame: weakref.WeakSet(), AnalysisFrame: 0}
     most = {Frame: 0, AnalysisFrame: 0}
-    real_read, real_write = pipeline.read_frames, pipeline.AnalysisWriter.write
+    real_read, real_write = pipeline.read_frames, first_pass.AnalysisWriter.write
 
     def count_frames(*args, **kwargs):
         reader = real_read(*args, **kwargs)
@@ -262,7 +262,7 @@ def test_live_frames_are_bounded(job, tmp_path, monkeypatch):
         return real_write(self, index, *args)
 
     monkeypatch.setattr(pipeline, "read_frames", count_frames)
-    monkeypatch.setattr(pipeline.AnalysisWriter, "write", count_analysis)
+    monkeypatch.setattr(first_pass.AnalysisWriter, "write", count_analysis)
     job(clip, "stabilise=default", count=120)
     assert 0 < most[Frame] <= pipeline.MAX_LIVE_FRAMES
     assert 0 < most[AnalysisFrame] <= 2 * (count_live_frames(StabiliseConfig()) + pipeline.MAX_LIVE_FRAMES)

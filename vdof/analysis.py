@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 FORMAT = 3
 LOCK = "lock"
 PART = ".part"
-PARTS = ("analysis.py", "depth", "flow.py", "raft.py", "shots.py", "stabilise", "video")
+PARTS = ("analysis.py", "first_pass.py", "depth", "flow.py", "raft.py", "shots.py", "stabilise", "video")
 """The code that decides what an analysis holds; its hash is part of the key."""
 
 

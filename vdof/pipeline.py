@@ -1,4 +1,4 @@
-"""Composition only: pass 1 `analyse`, the plan between the passes, pass 2 `render`.
+"""Composition only: pass 1 (`vdof.first_pass`), the plan between the passes, pass 2 `render`.
 
 Live frames: `MAX_LIVE_FRAMES` bounds how many full-size frames pass 2 ever holds, whatever the clip's length.
 """
@@ -8,39 +8,46 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vdof.analysis import Analysis, AnalysisWriter, load, make_key
+from vdof.analysis import Analysis
 from vdof.bokeh import render_coc
-from vdof.cache import find_cache, trim
+from vdof.cache import find_cache
 from vdof.config import VdofConfig, as_plain
-from vdof.depth import DepthEstimator, estimate_stream, open_estimator
 from vdof.device import choose_device
 from vdof.errors import VdofError
 from vdof.export import Exporter, FrameFacts
 from vdof.files import hash_file
+from vdof.first_pass import analyse, read_small
 from vdof.lens_metadata import choose_track, opentrackio_samples, write_opentrackio
 from vdof.notebook import append_run, find_notebook
 from vdof.optics import coc_from_disparity
 from vdof.outputs import Picture, choose_outputs, make_preview, write_previews, write_run_record
 from vdof.plan import FramePlan, Plan, plan_shots
-from vdof.shotlog import ShotEntry, read_shot_log, write_shot_log
-from vdof.shots import AnalysisFrame, ShotsConfig, split_shots
-from vdof.stabilise import stabilise_stream, upsample_guided
+from vdof.shotlog import read_shot_log, write_shot_log
+from vdof.stabilise import upsample_guided
 from vdof.stream import QUEUE_FRAMES, StageClock, prefetch
 from vdof.upright import straighten
-from vdof.video import Frame, VideoInfo, Writer, parse_frame_range, probe, read_frames, to_display, to_linear
+from vdof.video import (
+    Frame,
+    VideoInfo,
+    Writer,
+    parse_frame_range,
+    probe,
+    read_frames,
+    to_display,
+    to_linear,
+    turn_back,
+    turn_upright,
+)
 
 log = logging.getLogger(__name__)
 
-ANALYSIS_LONG_SIDE = 640
-"""Longer side of the frames that pass 1 sees, pixels."""
 LARGEST_COC = 1.0
 """Share of the frame's width: a disc that large is the same everywhere in the frame, and larger ones cost memory only."""
 MAX_LIVE_FRAMES = 2 * (QUEUE_FRAMES + 2) + 2
@@ -89,104 +96,6 @@ def run(config: VdofConfig, run_folder: Path) -> None:
     except (VdofError, UnicodeError) as error:
         log.warning("the clip is written, but the notebook has no line of it: %s", error)
     log.info("wrote %s", outputs.clip)
-
-
-def analyse(
-    config: VdofConfig,
-    info: VideoInfo,
-    entries: list[ShotEntry],
-    device: torch.device,
-    cache: Path,
-    source_sha256: str,
-    clock: StageClock,
-) -> Analysis:
-    """Pass 1, or its result from the cache."""
-    estimator = open_estimator(config.depth, device)
-    key = make_key(
-        source=source_sha256, frames=config.frames, video=vars(config.video), depth=estimator.describe(),
-        shots=vars(config.shots), log=[(entry.first_frame, entry.last_frame) for entry in entries],
-        stabilise=asdict(config.stabilise), long_side=ANALYSIS_LONG_SIDE,
-    )  # fmt: skip
-    folder = cache / key
-    found = load(folder)
-    if found is not None:
-        log.info("pass 1 comes from the cache: %s", folder)
-        return found
-    with AnalysisWriter(folder, estimator.kind, estimator.describe(), info.path.name) as writer:
-        with closing(prefetch(clock.watch("decode (pass 1)", read_small(config, info)))) as frames:
-            shots_apart = take_cuts(
-                clock.watch("shots", split_shots(frames, config.shots)), entries, first_index(config)
-            )
-            stable = stabilise_shots(shots_apart, estimator, config, device, clock)
-            for shot, frame in tqdm(
-                stable, desc="analyse", unit="frame", total=count_frames(config, info), dynamic_ncols=True
-            ):
-                assert frame.disparity is not None
-                assert frame.pts is not None
-                writer.write(frame.index + first_index(config), frame.pts, shot, frame.disparity, frame.fov_deg)
-        analysis = writer.finish()
-    if config.cache.enabled:
-        trim(cache, config.cache.max_gb)
-    return analysis
-
-
-def place_cuts(config: VdofConfig) -> ShotsConfig:
-    """The configured cuts, which are frames of the clip, as places in the part that is analysed."""
-    start = first_index(config)
-    return replace(config.shots, cuts=[cut - start for cut in config.shots.cuts if cut > start])
-
-
-def take_cuts(
-    shots: Iterable[tuple[int, AnalysisFrame]], entries: list[ShotEntry], start: int
-) -> Iterator[tuple[int, AnalysisFrame]]:
-    """Number shots as the log has them as far as it goes, and as they are found after that.
-
-    `start` is the source index of the first frame. A log of the clip's beginning ends no shot where it ends.
-    """
-    cuts = {entry.first_frame for entry in entries} | {entry.last_frame + 1 for entry in entries[:-1]}
-    last = entries[-1].last_frame if entries else -1
-    number, before = 0, 0
-    for place, (found, frame) in enumerate(shots):
-        index = start + frame.index
-        number += place > 0 and (index in cuts if index <= last else found != before)
-        before = found
-        yield number, frame
-
-
-def read_small(config: VdofConfig, info: VideoInfo) -> Iterator[AnalysisFrame]:
-    """The clip's frames upright at analysis size."""
-    ratio = min(1.0, ANALYSIS_LONG_SIDE / max(info.width, info.height))
-    size = (max(16, round(info.width * ratio)), max(16, round(info.height * ratio)))
-    with read_frames(info.path, config.video, frames=parse_frame_range(config.frames), size=size, info=info) as frames:
-        for position, frame in enumerate(frames):
-            yield AnalysisFrame(position, frame.pts, turn_upright(frame.rgb, info))
-
-
-def stabilise_shots(
-    frames: Iterator[tuple[int, AnalysisFrame]],
-    estimator: DepthEstimator,
-    config: VdofConfig,
-    device: torch.device,
-    clock: StageClock,
-) -> Iterator[tuple[int, AnalysisFrame]]:
-    """Each shot's frames through depth and stabiliser; nothing crosses a cut."""
-    waiting = next(frames, None)
-    while waiting is not None:
-        shot, first = waiting
-        waiting = None
-
-        def take_shot(first: AnalysisFrame = first, shot: int = shot) -> Iterator[AnalysisFrame]:
-            nonlocal waiting
-            yield first
-            for number, frame in frames:
-                if number != shot:
-                    waiting = (number, frame)
-                    return
-                yield frame
-
-        with_depth = clock.watch("depth", estimate_stream(estimator, take_shot(), device, first_index(config)))
-        for frame in clock.watch("stabilise", stabilise_stream(with_depth, config.stabilise)):
-            yield shot, frame
 
 
 def render(
@@ -263,16 +172,6 @@ def blur(sharp: Tensor, coc: Tensor, step: FramePlan, info: VideoInfo, config: V
     return render_coc(to_linear(sharp, info.colour.transfer), coc, step.lens, config.bokeh)
 
 
-def turn_upright(rgb: Tensor, info: VideoInfo) -> Tensor:
-    """As a player shows it: networks know people upright, and lenses have an up."""
-    return torch.rot90(rgb, round(info.rotation_deg / 90) % 4, dims=(-2, -1))
-
-
-def turn_back(rgb: Tensor, info: VideoInfo) -> Tensor:
-    """As it is coded."""
-    return torch.rot90(rgb, -round(info.rotation_deg / 90) % 4, dims=(-2, -1)).contiguous()
-
-
 def cap_size(info: VideoInfo, resolution: int | None) -> tuple[int, int] | None:
     """(width, height), even, with the longer side at most `resolution`; None: as the source."""
     if resolution is None or max(info.width, info.height) <= resolution:
@@ -286,18 +185,3 @@ def warn_of_short_clip(config: VdofConfig, count: int) -> None:
     frames = parse_frame_range(config.frames)
     if frames is not None and frames.stop != sys.maxsize and count < len(frames):
         log.warning("frames=%s asked for %d frames; the clip ended after %d of them", config.frames, len(frames), count)
-
-
-def first_index(config: VdofConfig) -> int:
-    """Source index of the first frame of the job."""
-    frames = parse_frame_range(config.frames)
-    return frames.start if frames else 0
-
-
-def count_frames(config: VdofConfig, info: VideoInfo) -> int | None:
-    """How many frames the job has, for the progress bar; None where the container does not say."""
-    total: Any = info.frame_count_hint
-    frames = parse_frame_range(config.frames)
-    if total is None or frames is None:
-        return total
-    return max(0, min(total, frames.stop) - frames.start)

@@ -6,6 +6,7 @@ from vdof.video.encode import choose_container, plan_output
 from vdof.video.frame_range import parse_frame_range
 from vdof.video.info import VideoInfo, probe
 from vdof.video.reader import Frame, FrameReader, read_frames
+from vdof.video.turn import turn_back, turn_upright
 from vdof.video.writer import Writer
 
 __all__ = [
@@ -23,4 +24,6 @@ __all__ = [
     "read_frames",
     "to_display",
     "to_linear",
+    "turn_back",
+    "turn_upright",
 ]

@@ -163,6 +163,12 @@ def test_frame_range_and_proxy_size(job, clip):
     assert (shot["first_frame"], shot["last_frame"]) == (3, 8)
 
 
+def test_configured_cuts_are_frames_of_the_clip(job, clip):
+    folder = job(clip, "frames=3:11", "shots.cuts=[6]")
+    shots = yaml.safe_load((folder / "shot_log.yaml").read_text())["shots"]
+    assert [shot["first_frame"] for shot in shots] == [3, 6]
+
+
 def test_shot_log_rules(job, clip, tmp_path):
     log = tmp_path / "log.yaml"
     log.write_text(

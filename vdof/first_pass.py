@@ -36,8 +36,9 @@ def analyse(
 ) -> Analysis:
     """Pass 1, or its result from the cache."""
     estimator = open_estimator(config.depth, device)
+    description = estimator.describe()
     key = make_key(
-        source=source_sha256, frames=config.frames, video=vars(config.video), depth=estimator.describe(),
+        source=source_sha256, frames=config.frames, video=vars(config.video), depth=description,
         shots=vars(config.shots), log=[(entry.first_frame, entry.last_frame) for entry in entries],
         stabilise=asdict(config.stabilise), long_side=ANALYSIS_LONG_SIDE,
     )  # fmt: skip
@@ -46,10 +47,10 @@ def analyse(
     if found is not None:
         log.info("pass 1 comes from the cache: %s", folder)
         return found
-    with AnalysisWriter(folder, estimator.kind, estimator.describe(), info.path.name) as writer:
+    with AnalysisWriter(folder, estimator.kind, description, info.path.name) as writer:
         with closing(prefetch(clock.watch("decode (pass 1)", read_small(config, info)))) as frames:
             shots_apart = take_cuts(
-                clock.watch("shots", split_shots(frames, config.shots)), entries, first_index(config)
+                clock.watch("shots", split_shots(frames, place_cuts(config))), entries, first_index(config)
             )
             stable = stabilise_shots(shots_apart, estimator, config, device, clock)
             for shot, frame in tqdm(

@@ -1,0 +1,42 @@
+"""One frame as the checks see it, and what a check is: something that looks at frames in order and then says what it found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+Found = TypeVar("Found", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A frame at the checks' working size; what is not known is None.
+
+    Arrays are float32 unless said: `image` and `sharp` (h,w,3) display-encoded RGB 0..1, blurred and before the blur;
+    `coc` and `planned_coc` (h,w) signed diameters in pixels of this size, as rendered and as the shot log plans them;
+    `subject` (h,w) bool, what shall be sharp.
+    """
+
+    index: int
+    """Frame of the file checked, from 0."""
+    seconds: float
+    """Presentation time."""
+    shot: int
+    """Number of its shot, from 0."""
+    image: np.ndarray
+    sharp: np.ndarray | None = None
+    coc: np.ndarray | None = None
+    planned_coc: np.ndarray | None = None
+    subject: np.ndarray | None = None
+
+
+class Gauge(Protocol[Found]):
+    """A check: sees every frame once, in order, keeps bounded memory, and then answers."""
+
+    def add(self, look: Look) -> None:
+        """See one more frame."""
+
+    def finish(self) -> Found:
+        """What was found."""

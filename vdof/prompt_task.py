@@ -6,11 +6,11 @@ from vdof.config import VdofConfig
 from vdof.errors import ConfigError, InputError, OutputError
 from vdof.files import write_text
 from vdof.say import say
+from vdof.shotlog import dump_log
 from vdof.shotlog.entry import ShotLog
 from vdof.shotlog.gather import gather_log
 from vdof.shotlog.look import look_at
 from vdof.shotlog.prompt import from_prompt, write_prompt
-from vdof.shotlog.write import dump_log
 from vdof.shots_task import CLIP_SUFFIXES
 
 

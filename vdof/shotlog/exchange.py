@@ -16,11 +16,11 @@ from urllib.parse import unquote, urlparse
 import yaml
 
 from vdof.errors import InputError, OutputError
+from vdof.shotlog.dump import dump_log, entry_row, format_rate
 from vdof.shotlog.entry import OPEN_END, ShotEntry, ShotLog
 from vdof.shotlog.nodes import Place
-from vdof.shotlog.read import read_shot
+from vdof.shotlog.read_shot import read_shot
 from vdof.shotlog.table import read_table, write_table
-from vdof.shotlog.write import dump_log, entry_row, format_rate
 
 log = logging.getLogger(__name__)
 

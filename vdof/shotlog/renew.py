@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
+from vdof.shotlog.dump import dump_item, dump_pairs, fill_gaps, report_row
 from vdof.shotlog.entry import OPEN_END, ShotReport, list_stand_ins
-from vdof.shotlog.write import dump_item, dump_pairs, fill_gaps, report_row
 
 
 def renew_text(text: str, reports: list[ShotReport], rate: Fraction) -> str | None:

@@ -11,10 +11,10 @@ import yaml
 
 from vdof.errors import InputError
 from vdof.lens import Lens
+from vdof.shotlog.dump import MAIN_LENS_KEYS, entry_row, format_rate
 from vdof.shotlog.entry import ShotLog
 from vdof.shotlog.nodes import Place
-from vdof.shotlog.read import SHOT_KEYS, TEXT_KEYS, check_order, read_rate, read_shot
-from vdof.shotlog.write import MAIN_LENS_KEYS, entry_row, format_rate
+from vdof.shotlog.read_shot import SHOT_KEYS, TEXT_KEYS, check_order, read_rate, read_shot
 
 LENS_KEYS = tuple(field.name for field in fields(Lens))
 LEADING = ("name", "clip", "frame_rate", "first_frame", "last_frame", "first_timecode", "last_timecode")

@@ -82,11 +82,15 @@ class Diagnostic:
 
 @dataclass
 class CheckResult:
-    """Everything found in one clip; `breathing` holds each way it was measured, the one that decides first."""
+    """Everything found in one clip; `breathing` holds each way it was measured, the one that decides first.
+
+    `figures` are numbers that nobody judges but the ranking compares, by name, such as `transition_percent`.
+    """
 
     input: str
     breathing: list[Breathing]
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    figures: dict[str, float] = field(default_factory=dict)
 
     @property
     def verdict(self) -> str:

@@ -1,7 +1,8 @@
 """Train the packaged depth network from a teacher.
 
     python scripts/train_depth.py gather --clips DIR --photographs DIR … --work DIR
-    python scripts/train_depth.py train --teacher TEACHER.onnx --work DIR --minutes 120 [--resume]
+    python scripts/train_depth.py scenes --work DIR --count 1400
+    python scripts/train_depth.py train --teacher TEACHER.onnx --work DIR --minutes 120 [--resume] [--anew]
     python scripts/train_depth.py export --work DIR --weights vdof/depth/weights/embedded.npz
 
 Each stage of the network first learns from the teacher's own features (it receives the teacher's version of what the
@@ -18,13 +19,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
-from train import images, people
-from train.batches import Batches
+from train import images, people, scenes
+from train.batches import Batches, Material
 from train.export import write_graph, write_weights
 from train.teacher import Teacher
 from train.training import Schedule, Training
-from train.validation import validate, validation_set
+from train.validation import Kept, is_kept, validate, validation_set
 
 from vdof.depth.embedded import GRAPH
 from vdof.depth.network import fold_batch_norm
@@ -36,7 +38,7 @@ def main() -> None:
     """Parse the command line and run one of the three commands."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     options = _parse()
-    {"gather": gather, "train": train, "export": export}[options.command](options)
+    {"gather": gather, "scenes": draw, "train": train, "export": export}[options.command](options)
 
 
 def gather(options: argparse.Namespace) -> None:
@@ -54,39 +56,73 @@ def gather(options: argparse.Namespace) -> None:
         log.info("%d cut-outs of people", found)
 
 
+def draw(options: argparse.Namespace) -> None:
+    """Fill WORK/scenes with `options.count` scenes of our own with true depth, made of the gathered pictures."""
+    rng = np.random.default_rng(options.seed)
+    stage = scenes.Stage(images.load_folder(options.work / "images"), people.load_cutouts(options.work / "people"), rng)
+    for index in range(options.count):
+        scenes.save(stage.draw(), options.work / "scenes", f"{options.seed}_{index:04d}")
+
+
 def train(options: argparse.Namespace) -> None:
     """Train for `options.minutes` of wall time, writing WORK/last.pt every few minutes."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    schedule = Schedule(60 * options.minutes, options.rate, options.forced, options.feature_weight)
+    schedule = Schedule(
+        seconds=60 * options.minutes,
+        rate=options.rate,
+        forced=0.0 if options.anew else options.forced,
+        feature_weight=options.feature_weight,
+        unrest_weight=options.unrest_weight,
+        freezes_norms=options.anew,
+    )
     teacher = Teacher(options.teacher)
-    validation = validation_set(options.work / "validation", teacher)
-    pictures, cutouts = images.load_folder(options.work / "images"), people.load_cutouts(options.work / "people")
-    stream = Batches(pictures, cutouts, teacher, options.batch)
+    material, kept = _open_material(options.work, teacher)
+    stream = Batches(material, teacher, options.scenes)
     state = _begin(options, stream)
-    log.info("%d images, %d cut-outs, %d parameters, step %d", len(pictures), len(cutouts), state.size, state.step)
+    log.info("%d pictures, %d scenes, %d parameters", len(material.pictures), len(material.scenes), state.size)
+    log.info("step %d kept apart: %s", state.step, validate(state.average, kept))
     spent_before, begun, saved = state.seconds, time.monotonic(), time.monotonic()
     terms: list[dict[str, float]] = []
     while state.seconds < schedule.seconds:
         stream.taps = schedule.taps_at(state.seconds / schedule.seconds)
         terms.append(state.advance([stream.next() for _ in range(options.replicas)], schedule))
         state.seconds = spent_before + time.monotonic() - begun
-        if state.step % 100 == 0:
-            means = {name: round(sum(term.get(name, 0) for term in terms) / len(terms), 3) for name in terms[-1]}
-            log.info("step %d, %.1f min, losses %s", state.step, state.seconds / 60, means)
+        if state.step % 50 == 0:
+            log.info("step %d, %.1f min, losses %s", state.step, state.seconds / 60, _mean(terms))
             terms.clear()
         if time.monotonic() - saved > options.save_every:
             saved = time.monotonic()
             state.save(options.work / "last.pt")
-            log.info("step %d validation %s", state.step, validate(state.average, validation))
+            log.info("step %d kept apart: %s", state.step, validate(state.average, kept))
     state.save(options.work / "last.pt")
-    log.info("done: step %d validation %s", state.step, validate(state.average, validation))
+    log.info("done: step %d kept apart: %s", state.step, validate(state.average, kept))
+
+
+def _open_material(work: Path, teacher: Teacher) -> tuple[Material, list[Kept]]:
+    """Return what is trained on and what is kept apart."""
+    photographs, drawn = sorted((work / "images").glob("*.jpg")), sorted((work / "scenes").glob("*.jpg"))
+    material = Material(
+        [images.load_one(path) for path in photographs if not is_kept(path)],
+        people.load_cutouts(work / "people"),
+        [scenes.load_one(path) for path in drawn if not is_kept(path)],
+    )
+    kept_photographs = [images.load_one(path) for path in photographs if is_kept(path)]
+    return material, validation_set(kept_photographs, [scenes.load_one(p) for p in drawn if is_kept(p)], teacher)
+
+
+def _mean(terms: list[dict[str, float]]) -> dict[str, float]:
+    names = sorted({name for term in terms for name in term})
+    return {name: round(float(np.mean([term[name] for term in terms if name in term])), 3) for name in names}
 
 
 def _begin(options: argparse.Namespace, stream: Batches) -> Training:
-    if options.resume:
-        return Training.resume(options.work / "last.pt", options.replicas)
-    return Training.start(stream, options.replicas)
+    if not options.resume:
+        return Training.start(stream, options.replicas)
+    state = Training.resume(options.work / "last.pt", options.replicas)
+    if options.anew:
+        state.begin_anew()
+    return state
 
 
 def export(options: argparse.Namespace) -> None:
@@ -106,19 +142,24 @@ def _parse() -> argparse.Namespace:
     gathering.add_argument("--photographs", type=Path, nargs="*", default=[])
     gathering.add_argument("--person-mask", type=Path, help="selfie_segmentation.tflite; needs ai-edge-litert")
     gathering.add_argument("--frames", type=int, default=150)
+    drawing = commands.add_parser("scenes")
+    drawing.add_argument("--count", type=int, default=1400)
+    drawing.add_argument("--seed", type=int, default=100)
     training = commands.add_parser("train")
     training.add_argument("--teacher", type=Path, required=True)
     training.add_argument("--minutes", type=float, default=120)
-    training.add_argument("--batch", type=int, default=4, help="pictures per replica")
     training.add_argument("--rate", type=float, default=1.6e-3)
     training.add_argument("--forced", type=float, default=0.12, help="share of time with teacher's features")
     training.add_argument("--feature-weight", type=float, default=0.5)
+    training.add_argument("--unrest-weight", type=float, default=1.0)
+    training.add_argument("--scenes", type=float, default=0.25, help="share of pictures with true depth")
     training.add_argument("--replicas", type=int, default=2, help="threads with a batch each")
     training.add_argument("--save-every", type=float, default=180)
     training.add_argument("--resume", action="store_true")
+    training.add_argument("--anew", action="store_true", help="with --resume: another run, norms frozen, no forcing")
     exporting = commands.add_parser("export")
     exporting.add_argument("--weights", type=Path, required=True)
-    for command in (gathering, training, exporting):
+    for command in (gathering, drawing, training, exporting):
         command.add_argument("--work", type=Path, required=True)
     return parser.parse_args()
 

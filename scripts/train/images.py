@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 SHORT_SIDE = 288
 VALIDATION_CLIPS = ("vda_Tokyo-Walk_rgb.mp4", "fv_gen3c_cosmos.mp4", "intel_asl_walk.mkv")
 SIZES = (
-    *((192, 320), (192, 320), (160, 256), (160, 256), (128, 224)),
-    *((192, 256), (224, 288), (192, 192), (256, 160)),
+    *((256, 448), (256, 448), (256, 448), (256, 448), (288, 384), (320, 320), (384, 256), (320, 224)),
+    *((224, 384), (224, 384), (192, 320), (192, 320), (160, 256), (224, 288)),
 )
 """Heights and widths of training crops, all alike in frequency; sides are multiples of 32 for the teacher's sake."""
 
@@ -81,15 +81,34 @@ def resize(image: Image, height: int, width: int) -> Image:
 
 def crop_at_random(image: Image, height: int, width: int, rng: np.random.Generator) -> Image:
     """Cut a window of the wanted aspect (large windows more often), mirror it half the time, resize it."""
-    rows, columns = image.shape[:2]
+    return resize(_cut(image, _choose_window(image.shape, height, width, rng)), height, width)
+
+
+def crop_both_at_random(
+    rgb: Image, disparity: NDArray[np.uint16], height: int, width: int, rng: np.random.Generator
+) -> tuple[Image, NDArray[np.float32]]:
+    """Cut the same window of a picture and of its disparity: (height,width,3), and half that size in 0..1."""
+    window = _choose_window(rgb.shape, height, width, rng)
+    half = cv2.resize(_cut(disparity, window), (width // 2, height // 2), interpolation=cv2.INTER_NEAREST)
+    return resize(_cut(rgb, window), height, width), half.astype(np.float32) / 65535
+
+
+def _choose_window(
+    shape: tuple[int, ...], height: int, width: int, rng: np.random.Generator
+) -> tuple[slice, slice, bool]:
+    rows, columns = shape[:2]
     aspect = width / height * np.exp(rng.uniform(-0.1, 0.1))
     wide = min(columns, rows * aspect) * (1 - 0.55 * rng.uniform() ** 2)
     tall = wide / aspect
     top, left = int(rng.uniform(0, rows - tall + 1e-3)), int(rng.uniform(0, columns - wide + 1e-3))
-    window = image[top : top + max(8, int(tall)), left : left + max(8, int(wide))]
-    if rng.uniform() < 0.5:
-        window = window[:, ::-1]
-    return resize(window, height, width)
+    rows_cut, columns_cut = slice(top, top + max(8, int(tall))), slice(left, left + max(8, int(wide)))
+    return rows_cut, columns_cut, bool(rng.uniform() < 0.5)
+
+
+def _cut(image: Image, window: tuple[slice, slice, bool]) -> Image:
+    rows, columns, is_mirrored = window
+    piece = image[rows, columns]
+    return np.ascontiguousarray(piece[:, ::-1]) if is_mirrored else piece
 
 
 def vary_colour(image: Image, rng: np.random.Generator) -> Image:

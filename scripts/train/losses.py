@@ -19,6 +19,18 @@ def disparity_loss(student: Tensor, teacher: Tensor) -> Tensor:
     return 0.3 * value + without_rows + 0.5 * edge_loss(error)
 
 
+def measure_unrest(first: Tensor, moved: Tensor, move: Tensor, wanted: Tensor) -> Tensor:
+    """Return how far two answers (1,1,H,W) to the same picture, once moved by `move` (1,2,3), are apart.
+
+    The rim, where the move brought in what the first picture does not show, is left out; in units of the spread of what
+    is wanted (1,1,H,W).
+    """
+    grid = F.affine_grid(move, list(first.shape), align_corners=False)
+    carried = F.grid_sample(first, grid, padding_mode="border", align_corners=False)
+    is_inside = (grid.abs().amax(dim=3) < 0.97)[:, None]
+    return ((carried - moved).abs() * is_inside).mean() / wanted.std().clamp_min(0.02)
+
+
 def remove_rows(disparity: Tensor) -> Tensor:
     """Take each row's mean out of (B,1,H,W)."""
     return disparity - disparity.mean(dim=3, keepdim=True)

@@ -34,6 +34,10 @@ class Schedule:
     """The share of the run over which the teacher's features are fed in, falling to none."""
     feature_weight: float
     """Weight of the feature losses at the start; three tenths of it are left at the end."""
+    unrest_weight: float
+    """Weight of the difference between two answers to one picture."""
+    freezes_norms: bool
+    """Batch norms keep their statistics: for the last stretch, with few large crops in a batch."""
 
     def taps_at(self, progress: float) -> tuple[str, ...]:
         """Return the taps that are compared."""
@@ -60,7 +64,7 @@ class Training:
         self.average = copy.deepcopy(self.net).eval()
         self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=1e-3, weight_decay=0.01)
         self.scale = scale
-        self.step = 0
+        self.step = self.begun_at = 0
         self.seconds = 0.0
         self.size = sum(parameter.numel() for parameter in self.net.parameters())
 
@@ -69,7 +73,8 @@ class Training:
         """Measure the teacher's spread on a few batches, then begin."""
         taps: dict[str, list[Tensor]] = {name: [] for name in TAPS}
         for _ in range(6):
-            for name, value in stream.next()[1].items():
+            batch = stream.next()
+            for name, value in {**batch.features, "disparity": batch.disparity}.items():
                 taps[name].append(value.float().square().mean(dim=(0, 2, 3)))
         spread = {name: torch.stack(values).mean(0).sqrt() for name, values in taps.items()}
         floor = {name: 0.15 * value.median() for name, value in spread.items()}  # a silent channel may yet speak
@@ -86,6 +91,12 @@ class Training:
         training.optimiser.load_state_dict(saved["optimiser"])
         training.step, training.seconds = saved["step"], saved["seconds"]
         return training
+
+    def begin_anew(self) -> None:
+        """Start another run from the averaged weights."""
+        self.net.load_state_dict(self.average.state_dict())
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=1e-3, weight_decay=0.01)
+        self.seconds, self.begun_at = 0.0, self.step
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, whole or not at all."""
@@ -104,36 +115,50 @@ class Training:
             parameters[0].grad = torch.stack([parameter.grad for parameter in parameters]).mean(dim=0)
         nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
         for group in self.optimiser.param_groups:
-            group["lr"] = schedule.rate_at(self.step, progress)
+            group["lr"] = schedule.rate_at(self.step - self.begun_at, progress)
         self.optimiser.step()
         self.step += 1
-        follow(self.average, self.net, min(0.999, self.step / (self.step + 20)))
+        own = self.step - self.begun_at
+        follow(self.average, self.net, min(0.997, own / (own + 20)))
         return terms[0]
 
     def _learn(self, net: DepthNet, batch: Batch, schedule: Schedule, progress: float) -> dict[str, float]:
         """Leave the loss's gradient in `net`; return the loss's terms."""
-        rgb, features = batch
-        forced = max(0.0, 1 - progress / schedule.forced)
+        forced = max(0.0, 1 - progress / schedule.forced) if schedule.forced else 0.0
+        known = len(batch.is_taught)
         terms: dict[str, Tensor] = {}
 
         def at_tap(name: str, feature: Tensor) -> Tensor:
-            if name not in features:
+            if name not in batch.features:
                 return feature
-            wanted = (features[name] / self.scale[name]).to(feature.dtype)
-            terms[name] = losses.feature_loss(feature, wanted)
+            wanted = (batch.features[name] / self.scale[name]).to(feature.dtype)
+            if batch.is_taught.any():
+                terms[name] = losses.feature_loss(feature[:known][batch.is_taught], wanted[batch.is_taught])
             if forced == 0:
                 return feature
-            return torch.where(torch.rand(len(feature), 1, 1, 1) < forced, wanted, feature)
+            is_fed = (torch.rand(known, 1, 1, 1) < forced) & batch.is_taught[:, None, None, None]
+            return torch.cat([torch.where(is_fed, wanted, feature[:known]), feature[known:]])
 
         net.train()
+        if schedule.freezes_norms:
+            freeze_norms(net)
         with torch.autocast("cpu", torch.bfloat16):
-            disparity = net(rgb, at_tap)
+            disparity = net(batch.rgb, at_tap)
+        disparity, wanted = disparity.float(), batch.disparity / self.scale["disparity"]
         weight = schedule.feature_weight * (1 - 0.7 * progress)
         loss = weight * sum(terms.values())
-        terms["disparity"] = losses.disparity_loss(disparity.float(), features["disparity"] / self.scale["disparity"])
+        terms["disparity"] = losses.disparity_loss(disparity, wanted)
+        terms["unrest"] = losses.measure_unrest(disparity[:1], disparity[-1:], batch.move, wanted[:1])
         net.zero_grad()
-        (loss + terms["disparity"]).backward()
+        (loss + terms["disparity"] + schedule.unrest_weight * terms["unrest"]).backward()
         return {name: float(value.detach()) for name, value in terms.items()}
+
+
+def freeze_norms(net: nn.Module) -> None:
+    """Let batch norms use their running statistics and leave these as they are."""
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
 
 
 def follow(average: nn.Module, net: nn.Module, keep: float) -> None:

@@ -1,34 +1,77 @@
-"""How well a network agrees with the teacher on the held-out clips, while it is being trained."""
+"""What the network does on pictures and scenes kept out of training: about one in eighty, by name."""
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from train import images, losses
+from train import batches, images, losses
+from train.scenes import Scene
 from train.teacher import Teacher
 from vdof.depth.network import DepthNet
 
+LONG_SIDE = 448
 
-def validation_set(folder: Path, teacher: Teacher) -> list[tuple[str, Tensor, Tensor]]:
-    """Return (clip, rgb, the teacher's disparity) of every held-out frame at its own aspect."""
-    pairs = []
-    for path in sorted(folder.glob("*.jpg")):
-        image = images.load_one(path)
-        rows = round(320 * image.shape[0] / image.shape[1] / 32) * 32
-        image = images.resize(image, rows, 320)
-        rgb = torch.from_numpy(image)[None].permute(0, 3, 1, 2).float() / 255
-        pairs.append((path.stem.rsplit("_", 1)[0], rgb, torch.from_numpy(teacher(image[None])["disparity"])[0, 0]))
-    return pairs
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One picture with what it is compared with."""
+
+    kind: str
+    """`picture`: the teacher's word; `scene`: the truth."""
+    rgb: Tensor
+    """(1,3,H,W) in 0..1."""
+    wanted: Tensor
+    """(H/2,W/2)."""
+
+
+def is_kept(path: Path) -> bool:
+    """Tell whether a file is kept out of training."""
+    return hashlib.sha256(path.stem.encode()).digest()[0] < 3
+
+
+def validation_set(pictures: list[images.Image], scenes: list[Scene], teacher: Teacher) -> list[Kept]:
+    """Return what was kept, at the packaged working size."""
+    kept = []
+    for image in pictures:
+        image = _fit(image)
+        kept.append(Kept("picture", _to_tensor(image), torch.from_numpy(teacher(image[None])["disparity"])[0, 0]))
+    for scene in scenes:
+        image = _fit(scene.rgb)
+        rows, columns = (
+            np.linspace(0, side - 1, size // 2).astype(int)
+            for side, size in zip(scene.rgb.shape[:2], image.shape[:2], strict=True)
+        )
+        truth = scene.disparity[rows][:, columns].astype(np.float32)
+        kept.append(Kept("scene", _to_tensor(image), torch.from_numpy(truth)))
+    return kept
 
 
 @torch.inference_mode()
-def validate(net: DepthNet, pairs: list[tuple[str, Tensor, Tensor]]) -> dict[str, float]:
-    """Return the mean row-removed rank correlation with the teacher for each held-out clip."""
-    found: dict[str, list[float]] = {}
-    for clip, rgb, wanted in pairs:
-        found.setdefault(clip, []).append(losses.row_removed_rank_correlation(net(rgb)[0, 0], wanted))
-    return {clip: round(float(np.mean(values)), 3) for clip, values in found.items()}
+def validate(net: DepthNet, kept: list[Kept]) -> dict[str, float]:
+    """Return the mean row-removed rank correlation of each kind, and how unlike answers to a moved picture are."""
+    found: dict[str, list[float]] = {"unrest": []}
+    rng = np.random.default_rng(0)
+    for one in kept:
+        answer = net(one.rgb)
+        found.setdefault(one.kind, []).append(losses.row_removed_rank_correlation(answer[0, 0], one.wanted))
+        move = batches.draw_move(rng)
+        image = (one.rgb[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+        moved = net(_to_tensor(images.degrade(batches.displace(image, move), rng)))
+        unrest = losses.measure_unrest(answer, moved, torch.from_numpy(move)[None], answer)
+        found["unrest"].append(float(unrest))
+    return {name: round(float(np.mean(values)), 4) for name, values in found.items()}
+
+
+def _fit(image: images.Image) -> images.Image:
+    scale = LONG_SIDE / max(image.shape[:2])
+    return images.resize(image, *(round(side * scale / 32) * 32 for side in image.shape[:2]))
+
+
+def _to_tensor(image: images.Image) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image))[None].permute(0, 3, 1, 2).float() / 255

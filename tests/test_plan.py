@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vdof.analysis import AnalysisWriter
-from vdof.calibrate import CalibrateConfig
+from vdof.calibrate import CalibrateConfig, Framing
 from vdof.errors import InputError
 from vdof.focus import FocusConfig, Observation
 from vdof.lens import Lens
@@ -130,7 +130,9 @@ def test_swapped_distances_are_an_error_where_the_depth_is_metric(plan_true_dept
 def test_a_background_nearer_than_the_subject_is_an_error_with_file_and_line(kind):
     entry = read_shot_log(LOG)[0]
     with pytest.raises(InputError, match=r"shot_log.yaml:4\).*background nearer than the subject"):
-        tie_to_metres(Config(LOG), Info(), kind, entry, Lens(), [Observation(0.2, 0.4, 0.1, 0.5)], 0.2, 0.4)
+        tie_to_metres(
+            Config(LOG), kind, entry, Lens(), Framing(0, False, 16 / 9), [Observation(0.2, 0.4, 0.1, 0.5)], 0.2, 0.4
+        )
 
 
 def test_keyframes_pull_from_the_subject_to_a_distance(plan_true_depth, tmp_path):

@@ -12,8 +12,9 @@ from vdof.lens import Lens
 
 log = logging.getLogger(__name__)
 
-FIGURE_M, CLOSE_M = 1.7, 0.7
-"""Assumed height of a subject that is whole in the frame, and of the part that shows of one cut off below, metres."""
+FIGURE_M, CLOSE_M, FACE_M = 1.7, 0.7, 0.19
+"""Assumed height of a subject that is whole in the frame, of the part that shows of one cut off below, and of a face from
+hairline to chin (0.18 to 0.19 in adults: Farkas 1994), metres."""
 ASSUMED_M_PER_MM = (1.2 / 85, 2.5 / 85, 5.0 / 85)
 """Assumed subject distance per millimetre of focal length: least, where no subject was found, and most."""
 ASSUMED_BACKGROUND_RATIO = 3.0
@@ -92,6 +93,8 @@ class Framing:
     """Whether it goes on below the frame, as in a close shot."""
     aspect: float
     """Width over height of the frame."""
+    is_face: bool = False
+    """Whether `height` is that of a face."""
 
 
 def assume_subject_distance(lens: Lens, framing: Framing) -> float:
@@ -102,7 +105,7 @@ def assume_subject_distance(lens: Lens, framing: Framing) -> float:
     least, usual, most = (value * lens.focal_length_mm for value in ASSUMED_M_PER_MM)
     if framing.height <= 0:
         return usual
-    real = CLOSE_M if framing.is_cut_off else FIGURE_M
+    real = FACE_M if framing.is_face else CLOSE_M if framing.is_cut_off else FIGURE_M
     image_mm = framing.height * lens.sensor_width_mm / framing.aspect
     return min(most, max(least, lens.focal_length_mm * real / image_mm))
 

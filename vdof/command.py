@@ -26,6 +26,7 @@ PATH_KEYS = (
     "shot_log",
     "lens.aperture_image",
     "depth.path",
+    "focus.face_models",
     "depth.repository",
     "depth.weights",
     "stabilise.flow.weights",

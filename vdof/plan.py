@@ -23,15 +23,25 @@ from vdof.calibrate import (
 )
 from vdof.config import VdofConfig
 from vdof.errors import InputError
-from vdof.focus import Observation, smooth_track
+from vdof.eyes import choose_face
+from vdof.faces import open_face_finder
+from vdof.focus import Observation
+from vdof.follow import find_framing, follow, follow_eyes, upright_width
 from vdof.lens import Lens
 from vdof.optics import coc_at_infinity, coc_scale
-from vdof.pulls import Track, hold_dropouts
-from vdof.shot_focus import FARTHEST_FOCUS_M, choose_focus, needs_pictures, observe_shot, set_focus
+from vdof.pulls import Track
+from vdof.shot_focus import (
+    FARTHEST_FOCUS_M,
+    choose_focus,
+    needs_eyes,
+    needs_pictures,
+    observe_shot,
+    set_focus,
+)
 from vdof.shotlog import OPEN_END, ShotEntry, ShotFocus, ShotReport
 from vdof.shots import AnalysisFrame
 from vdof.subject import PackedMask, vote
-from vdof.upright import UPRIGHT, Lean
+from vdof.upright import Lean
 from vdof.video import VideoInfo
 
 log = logging.getLogger(__name__)
@@ -73,12 +83,13 @@ def plan_shots(
     found = [find_entry(entries, records) for records in analysis.shots]
     wishes = [choose_focus(config.focus, entry) for entry in found]
     pictures = (frame.rgb for frame in read_small()) if any(map(needs_pictures, wishes)) else None
+    finder = open_face_finder(config.focus.face_models) if any(map(needs_eyes, wishes)) else None
     frames: list[FramePlan] = []
     reports: list[ShotReport] = []
     for records, entry, focus in zip(analysis.shots, found, wishes, strict=True):
         shot_maps = islice(maps, len(records))
         shot_pictures = None if pictures is None else islice(pictures, len(records))
-        observed = list(observe_shot(focus, records, shot_maps, shot_pictures, config.stabilise.flow))
+        observed = list(observe_shot(focus, records, shot_maps, shot_pictures, config.stabilise.flow, finder))
         if shot_pictures is not None:
             deque(shot_pictures, maxlen=0)
         entry = entry or name_shot(entries, len(reports), records)
@@ -102,9 +113,16 @@ def plan_shot(
     lens = entry.apply_lens(config.lens)
     seconds = np.array([float(record.pts * info.time_base) for record in records])
     track, leans = follow(config, observed, seconds, is_metric=kind == "disparity_metric")
+    faces = choose_face(observed, focus.target.point) if needs_eyes(focus) else []
+    eyes = follow_eyes(config.focus, faces, leans, seconds) if faces else None
+    if faces and eyes is None:
+        log.warning("shot %s: no face was found; focus is on the subject", entry.name.removeprefix("shot "))
+    if eyes is not None and focus.mode == "eyes":
+        track = eyes
     subject, background = float(np.median(track)), float(np.median([item.background for item in observed]))
-    scale, distances = tie_to_metres(config, info, kind, entry, lens, observed, subject, background)
-    focused, used = set_focus(config.focus, focus, lens, scale, observed, track, leans, records, seconds)
+    framing = find_framing(observed, faces, info)
+    scale, distances = tie_to_metres(config, kind, entry, lens, framing, observed, subject, background)
+    focused, used = set_focus(config.focus, focus, lens, scale, observed, track, leans, records, seconds, eyes)
     steps = [
         FramePlan(used, scale, float(distance), lean, figure)
         for distance, lean, figure in zip(focused, leans, vote([item.figure for item in observed]), strict=True)
@@ -126,10 +144,10 @@ def plan_shot(
 
 def tie_to_metres(
     config: VdofConfig,
-    info: VideoInfo,
     kind: str,
     entry: ShotEntry,
     lens: Lens,
+    framing: Framing,
     observed: list[Observation],
     subject: float,
     background: float,
@@ -146,53 +164,10 @@ def tie_to_metres(
             require_order(subject, background, label)
         check_metric(distances, *given, label)
         return IDENTITY, distances
-    framing = find_framing(observed, info)
     distances = assume_distances(lens, framing, *given)
     check_framing(lens, framing, distances, label)
     spread = float(np.median([item.high - item.low for item in observed]))
     return solve_scale(distances, subject, background, spread, label), distances
-
-
-def follow(
-    config: VdofConfig, observed: list[Observation], seconds: Track, *, is_metric: bool
-) -> tuple[Track, list[Lean]]:
-    """Focus disparity and lean of each frame of a shot, smooth in time."""
-
-    is_seen = np.array([item.figure is not None for item in observed])
-
-    def smooth(values: list[float]) -> Track:
-        return smooth_track(hold_dropouts(np.array(values), is_seen), seconds, config.focus.smoothing_s)
-
-    focus = smooth([item.focus for item in observed])
-    if is_metric or not config.focus.upright:
-        return focus, [UPRIGHT] * len(observed)
-    slopes = np.maximum(0, smooth([item.slope for item in observed]))
-    rows = smooth([item.row for item in observed])
-    feet = fill_feet(observed)
-    references = rows if feet is None else smooth(feet)
-    ends = [1.0] * len(observed) if feet is None else references
-    leans = [Lean(*map(float, values)) for values in zip(slopes, references, ends, strict=True)]
-    raised = [lean.raise_to_reference(*at) for lean, *at in zip(leans, focus, rows, strict=True)]
-    return np.array(raised), leans
-
-
-def fill_feet(observed: list[Observation]) -> list[float] | None:
-    """Row of the feet in every frame of a shot; None where most frames do not show them: the subject is cut off."""
-    places = [place for place, item in enumerate(observed) if item.feet is not None]
-    if 2 * len(places) < len(observed):
-        return None
-    rows = [item.feet for item in observed if item.feet is not None]
-    return [float(row) for row in np.interp(np.arange(len(observed)), places, rows)]
-
-
-def find_framing(observed: list[Observation], info: VideoInfo) -> Framing:
-    """The shot's usual framing."""
-    aspect = upright_width(info) / (info.width + info.height - upright_width(info))
-    found = [item for item in observed if item.subject_height > 0]
-    if 2 * len(found) < len(observed):
-        return Framing(0.0, False, aspect)
-    height = float(np.median([item.subject_height for item in found]))
-    return Framing(height, fill_feet(observed) is None, aspect)
 
 
 def measure_distances(subject: float, background: float) -> Distances:
@@ -200,11 +175,6 @@ def measure_distances(subject: float, background: float) -> Distances:
     near = 1 / max(subject, 1 / FARTHEST_FOCUS_M)
     far = 1 / max(background, 1 / FARTHEST_FOCUS_M)
     return Distances(near, max(0.0, far - near))
-
-
-def upright_width(info: VideoInfo) -> int:
-    """Pixels across the picture as a player shows it."""
-    return info.height if info.rotation_deg % 180 else info.width
 
 
 def measure(

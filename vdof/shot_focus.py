@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import tee
 
 import numpy as np
 from torch import Tensor
@@ -9,7 +10,9 @@ from torch import Tensor
 from vdof.analysis import FrameRecord
 from vdof.calibrate import MetricScale
 from vdof.errors import ConfigError, InputError
-from vdof.flow import FlowConfig
+from vdof.eyes import observe_faces
+from vdof.faces import FaceFinder, open_face_finder
+from vdof.flow import FlowConfig, open_flow
 from vdof.focus import (
     FocusConfig,
     Observation,
@@ -35,9 +38,16 @@ def choose_focus(config: FocusConfig, entry: ShotEntry | None) -> ShotFocus:
         return entry.focus
     if config.distance_m is not None:
         return ShotFocus("distance", Target(distance_m=config.distance_m))
-    if config.point is not None:
-        return ShotFocus("point", Target(point=(config.point[0], config.point[1])))
-    return ShotFocus("subject")
+    point = None if config.point is None else (config.point[0], config.point[1])
+    if config.mode == "eyes":
+        return ShotFocus("eyes", Target(point=point, on_eyes=True))
+    return ShotFocus("subject") if point is None else ShotFocus("point", Target(point=point))
+
+
+def check_focus(config: FocusConfig, entries: Sequence[ShotEntry]) -> None:
+    """Before pass 1: raise BackendError or ModelError where focus is wanted on eyes and faces cannot be found here."""
+    if any(needs_eyes(choose_focus(config, entry)) for entry in [*entries, None]):
+        open_face_finder(config.face_models)
 
 
 def list_targets(focus: ShotFocus) -> list[Target]:
@@ -47,7 +57,12 @@ def list_targets(focus: ShotFocus) -> list[Target]:
 
 def needs_pictures(focus: ShotFocus) -> bool:
     """Whether something must be followed through the frames themselves."""
-    return any(target.point is not None for target in list_targets(focus))
+    return needs_eyes(focus) or any(target.point is not None for target in list_targets(focus))
+
+
+def needs_eyes(focus: ShotFocus) -> bool:
+    """Whether faces must be found."""
+    return any(target.on_eyes for target in list_targets(focus))
 
 
 def list_points(focus: ShotFocus, records: Sequence[FrameRecord]) -> list[PointTarget]:
@@ -66,11 +81,20 @@ def observe_shot(
     maps: Iterable[Tensor],
     pictures: Iterable[Tensor] | None,
     flow: FlowConfig,
+    finder: FaceFinder | None = None,
 ) -> Iterator[Observation]:
-    """What is seen in each frame of one shot; `maps` (1,1,h,w) disparity, `pictures` (1,3,H,W) display-encoded."""
+    """What is seen in each frame of one shot; `maps` (1,1,h,w) disparity, `pictures` (1,3,H,W) display-encoded.
+
+    `finder` is needed where focus is on eyes.
+    """
     if pictures is None or not needs_pictures(focus):
         return observe_subject(maps)
-    return observe_targets(maps, pictures, list_points(focus, records), flow)
+    if not needs_eyes(focus):
+        return observe_targets(maps, pictures, list_points(focus, records), flow)
+    assert finder is not None
+    (maps, maps_again), (pictures, pictures_again) = tee(maps), tee(pictures)
+    observed = observe_targets(maps_again, pictures_again, list_points(focus, records), flow)
+    return observe_faces(observed, maps, pictures, finder, open_flow(flow))
 
 
 def set_focus(
@@ -83,16 +107,19 @@ def set_focus(
     leans: Sequence[Lean],
     records: Sequence[FrameRecord],
     seconds: Track,
+    eyes: Track | None = None,
 ) -> tuple[Track, Lens]:
     """Focus distance of each frame, metres, and the lens, stopped down where two subjects must both be sharp.
 
-    `subject` is (n,) the disparity that focus follows in each frame, in the analysis' units.
+    `subject` is (n,) the disparity that focus follows in each frame, in the analysis' units; `eyes` that of the eyes, for
+    targets that are eyes (without any, they are the subject).
     """
     if focus.mode == "distance" and focus.target.distance_m is not None:
         require_focusable(focus.target.distance_m, lens)
         return clip_distance(np.full(len(seconds), focus.target.distance_m), lens), lens
     on_subject = np.array([scale.to_metric(value) for value in subject])
-    tracks = iter_tracks(config, focus, scale, observed, on_subject, leans, seconds)
+    on_eyes = on_subject if eyes is None else np.array([scale.to_metric(value) for value in eyes])
+    tracks = iter_tracks(config, focus, scale, observed, on_subject, on_eyes, leans, seconds)
     if focus.mode == "keyframes":
         (_, first), *later = [(key, track) for key, track in zip(focus.keys, tracks, strict=True) if track is not None]
         pulls = [
@@ -105,7 +132,8 @@ def set_focus(
         dioptres = limit_speed(dioptres, seconds, config.speed_dpt_s)
     else:
         point = track_point(config, scale, observed, 0, leans, seconds) if focus.mode == "point" else None
-        dioptres = limit_speed(on_subject if point is None else point, seconds, config.speed_dpt_s)
+        plain = on_eyes if focus.mode == "eyes" else on_subject
+        dioptres = limit_speed(plain if point is None else point, seconds, config.speed_dpt_s)
     return clip_distance(1 / np.maximum(dioptres, 1 / FARTHEST_FOCUS_M), lens), lens
 
 
@@ -115,6 +143,7 @@ def iter_tracks(
     scale: MetricScale,
     observed: Sequence[Observation],
     on_subject: Track,
+    on_eyes: Track,
     leans: Sequence[Lean],
     seconds: Track,
 ) -> Iterator[Track | None]:
@@ -123,6 +152,8 @@ def iter_tracks(
     for target in [key.target for key in focus.keys] + [item.target for item in focus.subjects]:
         if target.distance_m is not None:
             yield np.full(len(seconds), 1 / target.distance_m)
+        elif target.on_eyes:
+            yield on_eyes
         elif target.point is None:
             yield on_subject
         else:

@@ -109,10 +109,10 @@ def entry_row(entry: ShotEntry, rate: Fraction | None) -> dict[str, Any]:
 
 def focus_row(focus: ShotFocus) -> str | dict[str, Any]:
     """A shot's focus as the log's keys."""
-    if focus.mode == "subject":
-        return "subject"
+    if focus.mode == "subject" or (focus.mode == "eyes" and focus.target.point is None):
+        return focus.mode
     row: dict[str, Any] = {"mode": focus.mode}
-    if focus.mode in ("distance", "point"):
+    if focus.mode in ("distance", "point", "eyes"):
         row["at"] = focus.target.as_plain()
     if focus.mode == "keyframes":
         row["keys"] = [

@@ -12,24 +12,28 @@ from vdof.lens import Lens
 VERSION = 1
 OPEN_END = sys.maxsize
 """`last_frame` of a shot that lasts as long as its clip."""
-FOCUS_MODES = ("subject", "distance", "point", "keyframes", "two_subjects")
+FOCUS_MODES = ("subject", "eyes", "distance", "point", "keyframes", "two_subjects")
 DISTANCES = ("subject_distance_m", "background_distance_m")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What focus can be on: a distance, a point of the picture, or, with neither, the tracked subject."""
+    """What focus can be on: a distance, a point of the picture, eyes, or, with none of them, the tracked subject."""
 
     distance_m: float | None = None
     point: tuple[float, float] | None = None
     """(x,y) 0..1 from the top left, in the first frame in which it is wanted."""
+    on_eyes: bool = False
+    """The nearer eye of the face at `point`, or of the largest."""
 
     def as_plain(self) -> float | list[float] | str:
         """As the log writes it after `at:`."""
-        return list(self.point) if self.point is not None else self.distance_m or "subject"
+        return (
+            list(self.point) if self.point is not None else self.distance_m or ("eyes" if self.on_eyes else "subject")
+        )
 
 
-SUBJECT = Target()
+SUBJECT, EYES = Target(), Target(on_eyes=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class ShotFocus:
     mode: str
     """One of `FOCUS_MODES`."""
     target: Target = SUBJECT
-    """Of mode distance and point."""
+    """Of mode distance, point and eyes."""
     keys: tuple[FocusKey, ...] = ()
     subjects: tuple[NamedTarget, ...] = ()
     """Two, of mode two_subjects."""
@@ -109,7 +113,7 @@ class ShotEntry:
         """The entry without what the command line sets (`given` keys): there the command line wins."""
         is_replaced = "lens" in given
         lens = {key: value for key, value in self.lens.items() if not is_replaced and f"lens.{key}" not in given}
-        keeps_focus = not {"focus", "focus.point", "focus.distance_m"} & set(given)
+        keeps_focus = not {"focus", "focus.mode", "focus.point", "focus.distance_m"} & set(given)
         return replace(self, lens=lens, focus=self.focus if keeps_focus else None)
 
     def find_distance(self, name: str) -> float | None:

@@ -5,12 +5,13 @@ from fractions import Fraction
 import yaml
 
 from vdof.errors import InputError
-from vdof.shotlog.entry import FOCUS_MODES, SUBJECT, FocusKey, NamedTarget, ShotFocus, Target
+from vdof.shotlog.entry import EYES, FOCUS_MODES, SUBJECT, FocusKey, NamedTarget, ShotFocus, Target
 from vdof.shotlog.nodes import Place, describe, to_plain
 from vdof.shotlog.timecode import parse_timecode
 
 KEYS_OF_MODE: dict[str, tuple[str, ...]] = {
     "subject": ("mode",),
+    "eyes": ("mode", "at"),
     "distance": ("mode", "at"),
     "point": ("mode", "at"),
     "keyframes": ("mode", "keys"),
@@ -26,7 +27,11 @@ def read_focus(place: Place, node: yaml.Node, first: int, last: int, rate: Fract
             return None
         if node.value == "subject":
             return ShotFocus("subject")
-        raise place.refuse(node, f"focus: got {describe(node)}, expected subject, or mode: {' | '.join(FOCUS_MODES)}")
+        if node.value == "eyes":
+            return ShotFocus("eyes", EYES)
+        raise place.refuse(
+            node, f"focus: got {describe(node)}, expected subject, or mode: {' | '.join(FOCUS_MODES)}"
+        )
     every = sorted({key for keys in KEYS_OF_MODE.values() for key in keys})
     values = place.read_mapping(node, every, "focus: ")
     mode = place.read_text(values["mode"], "focus.mode") if "mode" in values else guess_mode(values)
@@ -37,10 +42,15 @@ def read_focus(place: Place, node: yaml.Node, first: int, last: int, rate: Fract
     place.read_mapping(node, KEYS_OF_MODE[mode], f"focus of mode {mode}: ")
     if mode in ("distance", "point"):
         target = read_target(place, values.get("at", node), "focus.at")
-        if (target.point is not None) != (mode == "point") or target == SUBJECT:
+        if (target.point is not None) != (mode == "point") or target in (SUBJECT, EYES):
             wanted = "metres" if mode == "distance" else "[x, y]"
             raise place.refuse(values.get("at", node), f"focus.at: expected {wanted} for mode {mode}")
         return ShotFocus(mode, target)
+    if mode == "eyes":
+        face = read_target(place, values["at"], "focus.at") if "at" in values else EYES
+        if face != EYES and face.point is None:
+            raise place.refuse(values["at"], "focus.at: expected [x, y] on the face for mode eyes")
+        return ShotFocus(mode, Target(point=face.point, on_eyes=True))
     if mode == "keyframes":
         return ShotFocus(mode, keys=read_keys(place, values.get("keys", node), first, last, rate))
     if mode == "two_subjects":
@@ -58,16 +68,16 @@ def guess_mode(values: dict[str, yaml.Node]) -> str:
 
 
 def read_target(place: Place, node: yaml.Node, key: str) -> Target:
-    """`subject`, metres, or [x, y]."""
+    """`subject`, `eyes`, metres, or [x, y]."""
     value = to_plain(node)
-    if value == "subject":
-        return SUBJECT
+    if value in ("subject", "eyes"):
+        return SUBJECT if value == "subject" else EYES
     if isinstance(value, list):
         if len(value) != 2 or not all(isinstance(part, int | float) and 0 <= part <= 1 for part in value):
             raise place.refuse(node, f"{key}: got {value}, expected [x, y] with both in 0..1 from the top left")
         return Target(point=(float(value[0]), float(value[1])))
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1e6:
-        raise place.refuse(node, f"{key}: got {describe(node)}, expected subject, metres above 0, or [x, y]")
+        raise place.refuse(node, f"{key}: got {describe(node)}, expected subject, eyes, metres above 0, or [x, y]")
     return Target(distance_m=float(value))
 
 

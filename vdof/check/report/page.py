@@ -1,0 +1,169 @@
+"""The report as one HTML file: everything inside it, nothing fetched, at most 5 MB."""
+
+import base64
+import hashlib
+import logging
+import math
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from vdof.check.report import words
+from vdof.check.report.context import ReportContext
+from vdof.check.report.curves import NO_TRACES, draw_plots
+from vdof.check.report.moments import Frames, gather_frames, show_evidence, show_moments
+from vdof.check.report.pictures import LADDER, Quality
+from vdof.check.report.shots import list_shots
+from vdof.check.verdict import CheckResult, Diagnostic
+from vdof.errors import OutputError
+from vdof.files import write_text
+from vdof.video import VideoInfo, probe
+
+log = logging.getLogger(__name__)
+
+MOST_BYTES = 5_000_000
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def write_report(path: Path, result: CheckResult, context: ReportContext, most_bytes: int = MOST_BYTES) -> None:
+    """Write the page; pictures get smaller until it fits.
+
+    Raises:
+        InputError: the clip, or the sharp one, cannot be read.
+        OutputError: the page cannot be written, or is too large even with the smallest pictures.
+    """
+    info = probe(context.clip, context.video)
+    frames = gather_frames(result, context)
+    facts = describe(result, context, info)
+    for quality in LADDER:
+        text = fill_template("report.html.j2", facts | show(result, frames, quality))
+        if len(text.encode()) <= most_bytes:
+            write_text(path, text)
+            log.debug("report: %d kB with pictures of %d px", len(text) // 1000, quality.width)
+            return
+    raise OutputError(
+        f"{path}: got {len(text) // 1000} kB of text, expected {most_bytes // 1000}; cut the clip in parts"
+    )
+
+
+def show(result: CheckResult, frames: Frames, quality: Quality) -> dict[str, Any]:
+    """What depends on the size of pictures."""
+    found = [item for item in result.diagnostics if item.found]
+    return {
+        "moments": show_moments(frames, quality),
+        "found": [describe_finding(item) | {"evidence": show_evidence(item, frames, quality)} for item in found],
+    }
+
+
+def describe(result: CheckResult, context: ReportContext, info: VideoInfo) -> dict[str, Any]:
+    """Everything else on the page, in words and shapes."""
+    breathing = result.breathing[0]
+    traces = context.traces or NO_TRACES
+    turned = bool(info.rotation_deg % 180)
+    width, height = (info.height, info.width) if turned else (info.width, info.height)
+    plots = draw_plots(result, context, width)
+    return {
+        "title": context.clip.name,
+        "facts": describe_clip(info, width, height, context),
+        "verdict": breathing.verdict,
+        "sentence": words.say_verdict(breathing),
+        "swing": words.say_swing(breathing.score),
+        "breathing": breathing,
+        "mode": words.MODES.get(breathing.mode, breathing.mode),
+        "others": result.breathing[1:],
+        "mode_names": words.MODE_NAMES,
+        "say_number": words.say_number,
+        "spans": [words.say_span(span, traces.seconds or breathing.times) for span in breathing.spans],
+        "plots": plots,
+        "readout": [{"name": plot.name, "times": plot.times, "curves": name_curves(plot.curves)} for plot in plots],
+        "shots": list_shots(tuple(context.shots), result, context.sharp_start),
+        "fine": [describe_finding(item) for item in result.diagnostics if item.found is False],
+        "unjudged": [describe_finding(item) for item in result.diagnostics if item.found is None],
+        **describe_run(context.record),
+    }
+
+
+def name_curves(curves: list[Any]) -> list[dict[str, Any]]:
+    return [{"name": curve.name, "values": curve.values} for curve in curves]
+
+
+def describe_clip(info: VideoInfo, width: int, height: int, context: ReportContext) -> list[str]:
+    """Size, length and rate, as far as they are known."""
+    seconds = context.traces.seconds if context.traces else []
+    count = len(seconds) or info.frame_count_hint
+    length = info.duration_s or (seconds[-1] - seconds[0] if len(seconds) > 1 else None)
+    facts = [f"{width} \u00d7 {height}", f"{float(info.frame_rate):.5g} fps"]
+    facts += [words.count(count, "frame")] if count else []
+    return facts + ([words.say_seconds(length)] if length else [])
+
+
+def describe_finding(item: Diagnostic) -> dict[str, Any]:
+    """One line of the diagnostics. The bar ends at twice the threshold."""
+    share = item.score / item.threshold if item.threshold > 0 and math.isfinite(item.score) else 0.0
+    return {
+        "title": item.title,
+        "score": words.say_number(item.score),
+        "threshold": words.say_number(item.threshold),
+        "bar": round(min(100.0, 50 * max(share, 0.0)), 1),
+        "reason": item.reason,
+        "action": item.action,
+        "frames": item.frames,
+    }
+
+
+def describe_run(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Configuration, versions and seconds per stage; each empty where nobody knows."""
+    config = dict(record.get("config") or {})
+    flat = flatten(config)
+    seconds = {stage: float(value) for stage, value in dict(record.get("seconds") or {}).items()}
+    longest = max(seconds.values(), default=0.0) or 1.0
+    given = set(config.get("given") or ())
+    facts = {key: record[key] for key in ("device", "depth", "camera", "input_sha256") if record.get(key)}
+    return {
+        "config": [(key, value) for key, value in flat if key != "given"],
+        "given": [(key, value) for key, value in flat if key in given],
+        "stages": [
+            (stage, words.say_seconds(value), round(100 * value / longest, 1)) for stage, value in seconds.items()
+        ],
+        "total_seconds": words.say_seconds(sum(seconds.values())),
+        "versions": list(dict(record.get("versions") or {}).items()),
+        "run_facts": flatten(facts),
+    }
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """`a.b = text` of every leaf."""
+    rows: list[tuple[str, str]] = []
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            rows += flatten(value, f"{name}.")
+        else:
+            rows.append((name, "none" if value is None else str(value)))
+    return rows
+
+
+def fill_template(name: str, values: Mapping[str, Any]) -> str:
+    """A page of `templates/`; every value is escaped, and the page may load nothing but what is inside it."""
+    style, script = (
+        (TEMPLATES / file).read_text(encoding="utf-8") for file in ("style.css", f"{name.split('.')[0]}.js")
+    )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    page = open_templates().get_template(name)
+    return page.render(values, style=Markup(style), script=Markup(script), policy=policy)
+
+
+@cache
+def open_templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

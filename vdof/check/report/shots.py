@@ -1,0 +1,93 @@
+"""The report's table of shots, from what was rendered."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from vdof.check.report.words import say_metres, say_number
+from vdof.check.verdict import CheckResult
+from vdof.errors import ConfigError
+from vdof.notebook import find_distance
+from vdof.optics import depth_of_field_limits
+from vdof.shotlog.entry import DISTANCES, OPEN_END, ShotReport
+from vdof.shotlog.flags import describe_lens
+from vdof.shotlog.look import SHARP_SHARE
+
+
+@dataclass(frozen=True, slots=True)
+class ShotRow:
+    """One shot in words; `cells` are (column, text), in order."""
+
+    name: str
+    cells: list[tuple[str, str]]
+    is_flagged: bool
+
+
+def list_shots(shots: list[ShotReport] | tuple[ShotReport, ...], result: CheckResult, start: int) -> list[ShotRow]:
+    """A row a shot. `start` is the frame of the source that is frame 0 of the file checked."""
+    return [describe_shot(shot, result, start) for shot in shots]
+
+
+def describe_shot(shot: ShotReport, result: CheckResult, start: int) -> ShotRow:
+    entry, measured = shot.entry, shot.measured
+    end = "end" if entry.last_frame == OPEN_END else str(entry.last_frame)
+    subject, background = (find_distance(shot, key) for key in DISTANCES)
+    mark = "~" if "assumed" in shot.distances else ""
+    pixels, width = read_number(measured, "coc_background_px"), read_number(measured, "width_px")
+    is_flagged = any(
+        span.first_frame + start <= entry.last_frame and span.last_frame + start >= entry.first_frame
+        for span in result.breathing[0].spans
+    )
+    cells = [
+        ("Frames", f"{entry.first_frame}\u2013{end}"),
+        ("Lens", describe_lens(shot.lens)),
+        ("Subject", f"{mark}{say_metres(subject)} m"),
+        ("Behind it", f"{mark}{say_metres(background)} m"),
+        ("Focus", say_focus(measured)),
+        ("Sharp", say_sharp(shot)),
+        ("Background blur", say_blur(pixels, width)),
+        ("Breathing", say_breathing(measured, is_flagged)),
+    ]
+    return ShotRow(entry.name, cells, is_flagged)
+
+
+def read_number(measured: dict[str, Any], key: str) -> float | None:
+    value = measured.get(key)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def say_blur(pixels: float | None, width: float | None) -> str:
+    """In pixels and in % of the frame's width."""
+    if pixels is None:
+        return say_number(None)
+    share = f" \u00b7 {100 * abs(pixels) / width:.2f} %" if width else ""
+    return f"{abs(pixels):.1f} px{share}"
+
+
+def say_focus(measured: dict[str, Any]) -> str:
+    """One distance, or from where to where it moves."""
+    ends = measured.get("focus_distance_m")
+    if not isinstance(ends, dict) or "first" not in ends or "last" not in ends:
+        return say_number(None)
+    first, last = say_metres(float(ends["first"])), say_metres(float(ends["last"]))
+    return f"{first} m" if first == last else f"{first} \u2192 {last} m"
+
+
+def say_sharp(shot: ShotReport) -> str:
+    """Depth of field about the focus distance: nearest and farthest sharp distance."""
+    ends = shot.measured.get("focus_distance_m")
+    if not isinstance(ends, dict) or "first" not in ends:
+        return say_number(None)
+    limit = SHARP_SHARE * shot.lens.sensor_width_mm
+    try:
+        near, far = depth_of_field_limits(shot.lens, float(ends["first"]), limit)
+    except ConfigError:
+        return say_number(None)
+    return f"{say_metres(near)}\u2013{say_metres(far)} m"
+
+
+def say_breathing(measured: dict[str, Any], is_flagged: bool) -> str:
+    value = read_number(measured, "breathing")
+    number = "" if value is None else f"{value:.2g} stops"
+    if is_flagged:
+        return f"{number} flagged".strip()
+    return number or say_number(None)

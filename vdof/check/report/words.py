@@ -1,0 +1,69 @@
+"""What the report says in words: the verdict, ranges of frames, times and distances."""
+
+import math
+from collections.abc import Sequence
+
+from vdof.check.verdict import CANNOT_JUDGE, FLAGGED, Breathing, Span
+
+MODES = {
+    "pipeline": "measured from the blur that was rendered, against the blur that the shot log plans",
+    "reference": "measured in the picture, against the sharp clip",
+    "blind": "measured in the picture alone, without a sharp clip to compare with",
+}
+MODE_NAMES = {"pipeline": "rendered blur", "reference": "against the sharp clip", "blind": "picture alone"}
+
+
+def say_verdict(breathing: Breathing) -> str:
+    """The one sentence at the top, with its number."""
+    threshold = f"{breathing.threshold:.2g}"
+    if breathing.verdict == CANNOT_JUDGE or not math.isfinite(breathing.score):
+        return "Whether the blur breathes cannot be judged here."
+    if breathing.verdict == FLAGGED:
+        return f"The blur breathes: {breathing.score:.2g} stops RMS, where {threshold} is the limit."
+    return f"The blur holds still: {breathing.score:.2g} stops RMS, below the limit of {threshold}."
+
+
+def say_swing(stops: float) -> str:
+    """A number of stops as a change of the discs' diameter."""
+    if not math.isfinite(stops):
+        return ""
+    return f"discs grow and shrink by about {100 * (2**stops - 1):.2g} %"
+
+
+def say_span(span: Span, seconds: Sequence[float]) -> dict[str, str]:
+    """One flagged range, by column."""
+    times = ""
+    if span.last_frame < len(seconds):
+        times = f"{seconds[span.first_frame]:.2f} to {seconds[span.last_frame]:.2f} s"
+    return {
+        "frames": f"{span.first_frame}\u2013{span.last_frame}",
+        "time": times,
+        "band": span.band,
+        "region": span.region,
+        "stops": f"{span.stops:.2g}",
+    }
+
+
+def say_seconds(seconds: float) -> str:
+    """3.2 s, 2 min 5 s."""
+    if seconds < 60:
+        return f"{seconds:.3g} s" if seconds < 10 else f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {seconds % 60:.0f} s"
+
+
+def say_number(value: float | None, digits: int = 3) -> str:
+    """A number, or a dash where there is none."""
+    return "\u2013" if value is None or not math.isfinite(value) else f"{value:.{digits}g}"
+
+
+def say_metres(value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return "\u2013"
+    if math.isinf(value):
+        return "\u221e"
+    return f"{value:.2f}" if value < 10 else f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+
+
+def count(number: int, noun: str) -> str:
+    """1 frame, 2 frames."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

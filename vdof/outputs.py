@@ -109,7 +109,7 @@ def write_run_record(
         "camera": describe_camera(analysis.fov_deg),
         "device": describe_device(device),
         "seconds": seconds,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": list_versions(),
         "config": config,
     }
     write_text(path, json.dumps(record, indent=2, default=str) + "\n")
@@ -128,3 +128,9 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{device} {torch.cuda.get_device_name(device)}"
     return f"cpu {platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def list_versions() -> dict[str, str]:
+    """What ran; torch says of itself for which device it was built."""
+    found = {name: version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **found, "torch": torch.__version__}

@@ -12,8 +12,9 @@ from vdof.check.verdict import Breathing, CheckResult
 from vdof.optics import coc_at_infinity
 
 NO_TRACES = Traces()
-NAMED_STYLES = 4
-"""Regions that have a line style of their own; further ones share the quiet one."""
+STYLES = {"subject": 1, "background": 2}
+LAST_STYLE = 4
+"""What has its own line style in all plots, and how many styles there are; further curves share the quiet one, 0."""
 
 
 def draw_plots(result: CheckResult, context: ReportContext, width_px: int) -> list[Plot]:
@@ -58,16 +59,16 @@ def draw_focus(context: ReportContext, traces: Traces, cuts: list[float]) -> Plo
 def draw_breathing(breathing: Breathing, traces: Traces, cuts: list[float]) -> Plot | None:
     """The residual of each region, what was flagged, and the threshold."""
     names = sorted(breathing.curves, key=lambda name: -find_rms(breathing.curves[name]))
-    curves = [
-        Curve(name, breathing.curves[name], place + 1 if place < NAMED_STYLES else 0)
-        for place, name in enumerate(names)
-    ]
+    free = iter([style for style in range(1, LAST_STYLE + 1) if style not in {STYLES.get(name) for name in names}])
+    curves = [Curve(name, breathing.curves[name], STYLES.get(name) or next(free, 0)) for name in names]
     seconds = traces.seconds or breathing.times
-    ranges = [
-        (seconds[span.first_frame], seconds[min(span.last_frame + 1, len(seconds) - 1)])
-        for span in breathing.spans
-        if span.first_frame < len(seconds)
-    ]
+    ranges = merge(
+        [
+            (seconds[span.first_frame], seconds[min(span.last_frame + 1, len(seconds) - 1)])
+            for span in breathing.spans
+            if span.first_frame < len(seconds)
+        ]
+    )
     threshold = breathing.threshold
     levels = [threshold, -threshold] if math.isfinite(threshold) else []
     return draw(
@@ -87,6 +88,17 @@ def draw_breathing(breathing: Breathing, traces: Traces, cuts: list[float]) -> P
 def has_lenses(context: ReportContext, traces: Traces) -> bool:
     """Whether every frame has its lens."""
     return bool(context.lenses) and len(context.lenses) == len(traces.seconds)
+
+
+def merge(ranges: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Ranges that overlap as one."""
+    merged: list[tuple[float, float]] = []
+    for start, end in sorted(ranges):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def find_rms(values: list[float]) -> float:

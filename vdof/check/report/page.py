@@ -1,16 +1,10 @@
 """The report as one HTML file: everything inside it, nothing fetched, at most 5 MB."""
 
-import base64
-import hashlib
 import logging
 import math
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from vdof.check.report import words
 from vdof.check.report.context import ReportContext
@@ -18,6 +12,7 @@ from vdof.check.report.curves import NO_TRACES, draw_plots
 from vdof.check.report.moments import Frames, gather_frames, show_evidence, show_moments
 from vdof.check.report.pictures import LADDER, Quality
 from vdof.check.report.shots import list_shots
+from vdof.check.report.template import fill_template
 from vdof.check.verdict import CheckResult, Diagnostic
 from vdof.errors import OutputError
 from vdof.files import write_text
@@ -26,7 +21,6 @@ from vdof.video import VideoInfo, probe
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 5_000_000
-TEMPLATES = Path(__file__).with_name("templates")
 
 
 def write_report(path: Path, result: CheckResult, context: ReportContext, most_bytes: int = MOST_BYTES) -> None:
@@ -145,25 +139,3 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         else:
             rows.append((name, "none" if value is None else str(value)))
     return rows
-
-
-def fill_template(name: str, values: Mapping[str, Any]) -> str:
-    """A page of `templates/`; every value is escaped, and the page may load nothing but what is inside it."""
-    style, script = (
-        (TEMPLATES / file).read_text(encoding="utf-8") for file in ("style.css", f"{name.split('.')[0]}.js")
-    )
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    page = open_templates().get_template(name)
-    return page.render(values, style=Markup(style), script=Markup(script), policy=policy)
-
-
-@cache
-def open_templates() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -109,7 +109,7 @@ def crop(picture: Picture, box: tuple[float, float, float, float]) -> tuple[Pict
     centre = ((box[0] + box[2]) / 2 * width, (box[1] + box[3]) / 2 * height)
     least = max(height, width) / 6
     half = [max(least, 1.3 * (box[k + 2] - box[k]) * size) / 2 for k, size in enumerate((width, height))]
-    half = [max(half[0], half[1] * 0.8), max(half[1], half[0] * 0.56)]
+    half = [max(half[0], half[1] * 1.25), max(half[1], half[0] * 0.56)]
     edges = [
         int(np.clip(centre[k] + sign * half[k], 0, size)) for sign in (-1, 1) for k, size in enumerate((width, height))
     ]

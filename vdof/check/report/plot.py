@@ -85,7 +85,7 @@ class Axis:
         return HIGH * (1 - (at - low) / (high - low))
 
     def tick(self, value: float) -> Tick:
-        return Tick(round(100 * (1 - self.place(value) / HIGH), 3), f"{value:g}")
+        return Tick(round(100 * (1 - self.place(value) / HIGH), 3), f"{value:g}".replace("-", "\u2212"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def draw(
         Drawn(
             curve.name,
             curve.style,
-            trace(time, axis, times, values),
+            trace(time, axis, times, values, cuts),
             [round(float(value), 4) if math.isfinite(value) else None for value in values],
             summarise(curve.values, unit),
         )
@@ -182,11 +182,14 @@ def find_reach(values: np.ndarray) -> tuple[float, float]:
     return (float(known.min()), float(known.max())) if known.size else (math.nan, math.nan)
 
 
-def trace(time: TimeAxis, axis: Axis, seconds: np.ndarray, values: np.ndarray) -> str:
-    """An SVG path; it is broken where there is no value."""
+def trace(time: TimeAxis, axis: Axis, seconds: np.ndarray, values: np.ndarray, cuts: Values) -> str:
+    """An SVG path; it is broken where there is no value, and at every cut."""
     parts: list[str] = []
     is_down = False
-    for at, value in zip(seconds, values, strict=True):
+    shots = np.searchsorted(np.asarray(cuts, float), seconds, side="right")
+    begins = np.append(True, shots[1:] != shots[:-1])
+    for at, value, is_first in zip(seconds, values, begins, strict=True):
+        is_down = is_down and not is_first
         if not math.isfinite(value):
             is_down = False
             continue
@@ -230,6 +233,11 @@ def summarise(values: Values, unit: str) -> str:
     """The range of a curve in words."""
     known = [float(value) for value in values if math.isfinite(value)]
     low, high = min(known), max(known)
-    if f"{low:.3g}" == f"{high:.3g}":
-        return f"{low:.3g} {unit}"
-    return f"{low:.3g} to {high:.3g} {unit}"
+    ends = [write_number(low), write_number(high)]
+    return f"{ends[0]} {unit}" if ends[0] == ends[1] else f"{ends[0]} to {ends[1]} {unit}"
+
+
+def write_number(value: float) -> str:
+    """Two decimals below 10, none above 100, with a minus sign that lines up."""
+    digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    return f"{value:.{digits}f}".replace("-", "\u2212")

@@ -98,7 +98,8 @@ def test_subject_stays_sharp_and_background_is_blurred(job, clip):
 def test_files_beside_the_clip(job, clip):
     folder = job(clip)
     names = {path.name for path in folder.iterdir()}
-    assert names == {"clip_vdof.mp4", "shot_log.yaml", "run.json", "before_after_1.png", "before_after_2.png"}
+    pictures = {"before_after_1.png", "before_after_2.png"}
+    assert names == {"clip_vdof.mp4", "shot_log.yaml", "run.json", "check.json", "report.html", *pictures}
     record = json.loads((folder / "run.json").read_text())
     assert record["frames"] == 12
     assert record["device"].startswith("cpu")

@@ -13,7 +13,8 @@ Conventions, said once:
 """
 
 from vdof.bokeh import render
+from vdof.check.breathing import breathing
 from vdof.lens import Lens
 from vdof.stabilise import stabilise
 
-__all__ = ["Lens", "render", "stabilise"]
+__all__ = ["Lens", "breathing", "render", "stabilise"]

@@ -24,6 +24,7 @@ PATH_KEYS = (
     "input",
     "output",
     "shot_log",
+    "reference",
     "lens.aperture_image",
     "depth.path",
     "focus.face_models",
@@ -33,6 +34,7 @@ PATH_KEYS = (
     "cache.dir",
     "export.dir",
     "prompt",
+    "dir",
     "match",
     "notebook",
 )
@@ -54,7 +56,7 @@ def run_job(tree: DictConfig) -> None:
         config = build(tree)
         config.given = sorted(name_keys(list(settings.overrides.task)))
         require_own_output(config.output)
-        run_task(config, folder)
+        end_job(run_task(config, folder), settings.mode)
     except VdofError as error:
         say(error)
         if settings.mode != RunMode.MULTIRUN:
@@ -64,6 +66,14 @@ def run_job(tree: DictConfig) -> None:
         with contextlib.suppress(OSError):
             folder.rmdir()  # only where it is empty: nothing was written
             folder.parent.rmdir()
+
+
+def end_job(exit_code: int, mode: RunMode | None) -> None:
+    """Leave with a task's exit code where it has one; a sweep goes on and leaves with the worst."""
+    global _worst_exit_code
+    if exit_code and mode != RunMode.MULTIRUN:
+        raise SystemExit(exit_code)
+    _worst_exit_code = max(_worst_exit_code, exit_code)
 
 
 def name_keys(overrides: list[str]) -> set[str]:

@@ -15,6 +15,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from vdof.bokeh import BokehConfig
 from vdof.cache import CacheConfig
 from vdof.calibrate import CalibrateConfig
+from vdof.check.config import CheckConfig
 from vdof.depth import (
     EmbeddedConfig,
     FilesConfig,
@@ -41,7 +42,7 @@ class VdofConfig:
     output: str | None = None
     """Path of the clip to write; null: `<input name>_vdof` in Hydra's run folder."""
     task: str = "render"
-    """What to do: render | cache | shots | prompt | exchange | notebook."""
+    """What to do: render | check | rank | cache | shots | prompt | exchange | notebook."""
     frames: str | None = None
     """`START:END` in frames, END excluded; null: all."""
     resolution: int | None = None
@@ -50,12 +51,16 @@ class VdofConfig:
     """auto | cpu | cuda | cuda:N."""
     overwrite: bool = False
     """Whether existing outputs may be replaced."""
+    reference: str | None = None
+    """task=check: path of the same clip before it was blurred; null: judge by the pixels of `input` alone."""
     shot_log: str | None = None
     """Path of a shot log (YAML, CSV, EDL, OTIO or FCPXML) that supplies lens and distances per shot."""
     match: str | None = None
     """task=shots: the shot whose background blur the others shall match, by name or number."""
     prompt: str | None = None
     """task=prompt: a sentence, or a text file of one a line, to read into a log; null: write the sentences of `shot_log`."""
+    dir: str | None = None
+    """task=rank: folder of the runs to compare, such as a multirun folder."""
     notebook: str = "auto"
     """Record of all runs: a CSV file; auto: notebook.csv above the run folders; off: none is kept."""
     given: list[str] = field(default_factory=list)
@@ -71,6 +76,7 @@ class VdofConfig:
     encode: EncodeConfig = field(default_factory=EncodeConfig)
     cache: CacheConfig = field(default_factory=CacheConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
+    check: CheckConfig = field(default_factory=CheckConfig)
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:

@@ -34,6 +34,10 @@ class Outputs:
     shot_log: Path
     run_record: Path
     previews: tuple[Path, Path]
+    check: Path
+    """What the check found, as JSON."""
+    report: Path
+    """The same as a page."""
     prefix: str
     """What the names of all but the clip begin with."""
 
@@ -56,13 +60,21 @@ def choose_outputs(
         prefix = f"{clip.stem}."
     folder = clip.parent
     previews = (folder / f"{prefix}before_after_1.png", folder / f"{prefix}before_after_2.png")
-    outputs = Outputs(clip, folder / f"{prefix}shot_log.yaml", folder / f"{prefix}run.json", previews, prefix)
+    outputs = Outputs(
+        clip,
+        folder / f"{prefix}shot_log.yaml",
+        folder / f"{prefix}run.json",
+        previews,
+        folder / f"{prefix}check.json",
+        folder / f"{prefix}report.html",
+        prefix,
+    )
     plan_output(clip, info, encode, None)
     if clip.is_dir():
         raise OutputError(f"output: {clip} is a folder; give the name of a file in it")
     if clip.exists() and clip.samefile(info.path):
         raise OutputError(f"output: {clip} is the input itself; choose another name")
-    for path in (clip, outputs.shot_log, outputs.run_record, *previews):
+    for path in (clip, outputs.shot_log, outputs.run_record, outputs.check, outputs.report, *previews):
         if path.exists() and not overwrite:
             raise OutputError(f"output: {path} exists; choose another output or say overwrite=true")
     return outputs
@@ -99,8 +111,8 @@ def write_run_record(
     device: torch.device,
     seconds: dict[str, float],
     frames: int,
-) -> None:
-    """`run.json`: all that is needed to know how a clip came about."""
+) -> dict[str, Any]:
+    """`run.json`: all that is needed to know how a clip came about. Returns what it holds."""
     record = {
         "input_sha256": source_sha256,
         "frames": frames,
@@ -113,6 +125,7 @@ def write_run_record(
         "config": config,
     }
     write_text(path, json.dumps(record, indent=2, default=str) + "\n")
+    return record
 
 
 def describe_camera(fov_deg: float | None) -> dict[str, float] | None:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 TASKS = {
     "render": "vdof.pipeline:run",
+    "check": "vdof.check.of_clip:run",
+    "rank": "vdof.rank_task:run",
     "cache": "vdof.cache:run",
     "shots": "vdof.shots_task:run",
     "prompt": "vdof.prompt_task:run",
@@ -18,12 +20,12 @@ TASKS = {
 }
 """Name -> module:function; imported when chosen, so that a small task starts at once."""
 
-WITHOUT_INPUT: frozenset[str] = frozenset({"cache", "shots", "prompt", "exchange", "notebook"})
+WITHOUT_INPUT: frozenset[str] = frozenset({"rank", "cache", "shots", "prompt", "exchange", "notebook"})
 """Tasks that need no clip."""
 
 
-def run_task(config: "VdofConfig", run_folder: Path) -> None:
-    """Do what `config.task` says. Raises VdofError; its exit code is the command's."""
+def run_task(config: "VdofConfig", run_folder: Path) -> int:
+    """Do what `config.task` says; returns the command's exit code. Raises VdofError, which has its own."""
     module, _, function = TASKS[config.task].partition(":")
-    task = cast("Callable[[VdofConfig, Path], None]", getattr(import_module(module), function))
-    task(config, run_folder)
+    task = cast("Callable[[VdofConfig, Path], int | None]", getattr(import_module(module), function))
+    return task(config, run_folder) or 0

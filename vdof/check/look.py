@@ -9,6 +9,21 @@ import numpy as np
 
 Found = TypeVar("Found", covariant=True)
 
+LONG_SIDE = 640
+"""px; the checks' working size: larger frames are reduced to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LensState:
+    """How the lens of a frame turns disparity into blur: `coc = scale_px_m * (focus_dioptres - disparity)`."""
+
+    scale_px_m: float
+    """K of `vdof.optics.coc_scale`, in pixels of the look's size times metres."""
+    focus_dioptres: float
+    """1 / focus distance, 1/m."""
+    is_planned: bool
+    """Somebody said where focus is (a distance, keyframes); False: it follows what the depth says of the subject."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -30,6 +45,10 @@ class Look:
     coc: np.ndarray | None = None
     planned_coc: np.ndarray | None = None
     subject: np.ndarray | None = None
+    lens: LensState | None = None
+    """What made `coc`; None where nobody knows."""
+    is_key: bool = False
+    """The codec starts anew with this frame."""
 
 
 class Gauge(Protocol[Found]):

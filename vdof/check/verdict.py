@@ -37,6 +37,7 @@ class Breathing:
     in stops of the breathing band, NaN where nothing could be measured. `verdict` is one of FINE, FLAGGED, CANNOT_JUDGE, with
     its `reason` in one sentence. `confidence` is 0..1. `bands` holds the RMS in stops of drift, breathing and flicker.
     `times` (T seconds) and `curves` (name of a region -> T residuals in stops, NaN where not measured) are for plots.
+    `shot_scores` is the score of each shot, NaN where it could not be judged; the worst one is `score`.
     """
 
     mode: str
@@ -49,6 +50,7 @@ class Breathing:
     spans: list[Span] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     curves: dict[str, list[float]] = field(default_factory=dict)
+    shot_scores: list[float] = field(default_factory=list)
 
     @property
     def flagged(self) -> bool:

@@ -1,0 +1,177 @@
+"""From evidence to a verdict: the common blur of each region over time, its causes taken out, its pulse measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vdof.check.bands import BANDS, rms, slide, split_bands
+from vdof.check.curves import common_power
+from vdof.check.verdict import CANNOT_JUDGE, FINE, FLAGGED, Breathing, Span
+
+SHORTEST_S = 1.5
+"""A shorter shot cannot show a pulse apart from a change."""
+WORST_S = 4.0
+"""The score is that of the worst so many seconds of a shot, or of the whole shot where it is shorter."""
+_SPAN_S = 1.0
+"""Seconds over which a frame range is judged."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class Region:
+    """One part of the picture over one stretch of a shot.
+
+    `curves` (k,t): common log2 blur of independent groups of points; `causes` maps a name to a curve (t,) that explains
+    blur, with the least and the largest share of it that the blur may hold.
+    """
+
+    name: str
+    curves: Array
+    share: float
+    """Of the points watched."""
+    causes: dict[str, tuple[Array, float, float]] = field(default_factory=dict)
+
+
+@dataclass
+class Stretch:
+    """All regions of a stretch of a shot."""
+
+    shot: int
+    frames: NDArray[np.int64]
+    seconds: Array
+    regions: list[Region]
+    reason: str = ""
+    """Why there are none."""
+
+
+@dataclass
+class Pulse:
+    """What was found in a region."""
+
+    region: str
+    score: float
+    bands: dict[str, float]
+    breathing: Array
+    """(t,) the breathing band of its curve, causes taken out."""
+    power: Array
+    """(t,) noise-free power of it."""
+    explained: float
+    """Share of the breathing band's power that the causes took."""
+    noise: float
+    """RMS in which one group's curve differs from another's."""
+
+
+def find_pulse(region: Region, seconds: Array, trend_order: int) -> Pulse:
+    """Measure one region."""
+    parts = [split_bands(curve, seconds, trend_order) for curve in region.curves]
+    drift, breathing, flicker = (np.stack(layer) for layer in zip(*parts, strict=True))
+    before = rms(breathing.mean(axis=0))
+    for cause, low, high in region.causes.values():
+        band = split_bands(cause, seconds, trend_order)[1]
+        strength = float(band @ band)
+        if strength > 0:
+            part = float(np.clip(breathing.mean(axis=0) @ band / strength, low, high))
+            breathing = breathing - part * band
+    power = common_power(breathing)
+    worst = float(slide(power, seconds, WORST_S).max())
+    after = rms(breathing.mean(axis=0))
+    amounts = [drift, breathing, flicker]
+    return Pulse(
+        region.name,
+        float(np.sqrt(max(worst, 0.0))),
+        {
+            name: float(np.sqrt(max(common_power(amount).mean(), 0)))
+            for name, amount in zip(BANDS, amounts, strict=True)
+        },
+        breathing.mean(axis=0),
+        power,
+        1 - min(1.0, after**2 / before**2) if before > 0 else 0.0,
+        float(breathing.std(axis=0).mean()),
+    )
+
+
+def find_spans(pulse: Pulse, stretch: Stretch, threshold: float) -> list[Span]:
+    """The frame ranges in which this region pulses."""
+    local = np.sqrt(np.maximum(slide(pulse.power, stretch.seconds, _SPAN_S), 0))
+    is_over = local >= threshold
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], is_over, [False]])))
+    spans = []
+    for first, end in zip(edges[::2], edges[1::2], strict=True):
+        if stretch.seconds[end - 1] - stretch.seconds[first] < _SPAN_S / 4:
+            continue
+        size = float(np.sqrt(max(pulse.power[first:end].mean(), 0)))
+        frames = int(stretch.frames[first]), int(stretch.frames[end - 1])
+        spans.append(Span(*frames, "breathing", pulse.region, round(size, 4)))
+    return spans
+
+
+def judge(mode: str, stretches: Sequence[Stretch], threshold: float, trend_order: int) -> Breathing:
+    """The verdict over all stretches; the worst region of the worst shot decides."""
+    pulses: list[tuple[Stretch, Pulse]] = []
+    for stretch in stretches:
+        pulses += [(stretch, find_pulse(region, stretch.seconds, trend_order)) for region in stretch.regions]
+    if not pulses:
+        reason = stretches[0].reason if stretches else "no frame was seen"
+        unknown = score_shots(stretches, pulses)
+        return Breathing(mode, float("nan"), threshold, CANNOT_JUDGE, reason, 0.0, shot_scores=unknown)
+    worst_stretch, worst = max(pulses, key=lambda pair: pair[1].score)
+    score = worst.score
+    spans = [
+        span for stretch, pulse in pulses if pulse.score >= threshold for span in find_spans(pulse, stretch, threshold)
+    ]
+    verdict = FLAGGED if score >= threshold else FINE
+    return Breathing(
+        mode,
+        round(score, 5),
+        threshold,
+        verdict,
+        describe(worst, verdict, threshold),
+        round(find_confidence(worst, threshold), 3),
+        {name: round(max(pulse.bands[name] for _, pulse in pulses), 5) for name in BANDS},
+        sorted(spans, key=lambda span: (span.first_frame, -span.stops)),
+        *plot(stretches, pulses),
+        shot_scores=score_shots(stretches, pulses),
+    )
+
+
+def describe(worst: Pulse, verdict: str, threshold: float) -> str:
+    """The reason in one sentence."""
+    if verdict == FLAGGED:
+        return f"blur pulses by {worst.score:.3f} stops RMS in the {worst.region}, {threshold:g} or more is flagged"
+    return f"blur holds still: {worst.score:.3f} stops RMS at most ({worst.region}), {threshold:g} or more is flagged"
+
+
+def find_confidence(worst: Pulse, threshold: float) -> float:
+    """0..1: how far the score lies from the threshold, compared with what its groups differ by."""
+    error = worst.noise / np.sqrt(2) + 0.1 * threshold
+    return float(np.clip(abs(worst.score - threshold) / error / 2, 0.05, 1.0))
+
+
+def score_shots(stretches: Sequence[Stretch], pulses: Sequence[tuple[Stretch, Pulse]]) -> list[float]:
+    """The score of every shot, nan where it could not be judged."""
+    shots = sorted({stretch.shot for stretch in stretches})
+    scores = {shot: [pulse.score for stretch, pulse in pulses if stretch.shot == shot] for shot in shots}
+    return [round(max(scores[shot]), 5) if scores[shot] else float("nan") for shot in shots]
+
+
+def plot(
+    stretches: Sequence[Stretch], pulses: Sequence[tuple[Stretch, Pulse]]
+) -> tuple[list[float], dict[str, list[float]]]:
+    """Times of all frames, and the breathing of each region in them."""
+    count = sum(len(stretch.seconds) for stretch in stretches)
+    times = [round(float(time), 5) for stretch in stretches for time in stretch.seconds]
+    curves: dict[str, list[float]] = {}
+    begin = 0
+    for stretch in stretches:
+        end = begin + len(stretch.seconds)
+        for owner, pulse in pulses:
+            if owner is stretch:
+                curve = curves.setdefault(pulse.region, [float("nan")] * count)
+                curve[begin:end] = [round(float(value), 5) for value in pulse.breathing]
+        begin = end
+    return times, curves

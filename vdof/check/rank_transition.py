@@ -17,13 +17,14 @@ EVERY = 6
 
 
 class TransitionGauge:
-    """Width of the transition from sharp to clearly blurred around the subject, in % of the frame's width.
+    """Distance over which blur grows from just sharp to clearly blurred around the subject, in % of the frame's width.
 
-    It is the area in which blur lies between just sharp (coc of 1/1200 of the width) and clearly blurred (1/100, or .9 of
-    the background's blur where that is less), divided by the length of the line along which blur passes these levels.
-    By the co-area formula (Federer 1959) that length is the total variation of the blur clipped to the levels, over their
-    difference; so a hard step counts as a long line with no area beside it: a cut-out has 0, a floor that leads away many
-    %. Only pixels within .12 of the width of the subject's edge count, all of them where no subject is known.
+    Just sharp is a coc of 1/1200 of the width, clearly blurred 1/100. The distance is what the blur's mean slope makes of
+    it: the area in which blur lies between these two levels (or up to .9 of the background's blur, where that is less),
+    times their difference, over the total variation of the blur there. By the co-area formula (Federer 1959) the total
+    variation is the length of the lines of equal blur summed over the levels; so a hard step counts with its whole length
+    and no area beside it: a cut-out has 0, a floor that leads away many %, and a smaller aperture more than a larger one.
+    Only pixels within .12 of the width of the subject's edge count, all of them where no subject is known.
     """
 
     def __init__(self) -> None:
@@ -44,9 +45,9 @@ class TransitionGauge:
         high = min(CLEARLY_BLURRED * width, OF_BACKGROUND * float(np.median(away))) if away.size else 0.0
         if high <= 1.5 * low:
             return
-        area, length = measure_band(blur, low, high, near)
+        area, variation = measure_band(blur, low, high, near)
         self._area += area / width
-        self._length += length
+        self._length += variation / ((CLEARLY_BLURRED - SHARP_SHARE) * width)
 
     def finish(self) -> float | None:
         """In % of the frame's width; None where nothing goes from sharp to blurred, or coc is not known."""
@@ -54,13 +55,13 @@ class TransitionGauge:
 
 
 def measure_band(blur: np.ndarray, low: float, high: float, near: np.ndarray | None) -> tuple[float, float]:
-    """Area, px, in which `blur` (h,w) lies between the levels, and mean length, px, of the lines of equal blur there."""
+    """Area, px, in which `blur` (h,w) px lies between the levels, and total variation, px of blur times px, there."""
     clipped = np.clip(blur, low, high)
     steps = np.hypot(np.diff(clipped, axis=1)[:-1], np.diff(clipped, axis=0)[:, :-1])
     is_between = ((blur > low) & (blur < high))[:-1, :-1]
     if near is not None:
         steps, is_between = steps * near[:-1, :-1], is_between & near[:-1, :-1]
-    return float(is_between.sum()), float(steps.sum()) / (high - low)
+    return float(is_between.sum()), float(steps.sum())
 
 
 def find_surroundings(subject: np.ndarray | None, reach: int) -> np.ndarray | None:

@@ -1,0 +1,114 @@
+"""Thumbnails of several runs at the same moment and of the same part, and the contact sheet as a picture."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from vdof.check.rank import Run
+from vdof.check.report.pictures import Picture, read_pictures
+from vdof.video import VideoConfig, probe
+
+PART = 1 / 3
+"""Width and height of the enlarged part, of the frame's."""
+COMPARE_WIDTH = 240
+INK, QUIET, PAPER, WARN = (26, 27, 28), (98, 102, 106), (244, 244, 242), (168, 72, 10)
+MARGIN, LINE = 28, 26
+FONT = "sans"
+
+
+def read_moment(runs: Sequence[Run], config: VideoConfig) -> tuple[int, list[Picture]]:
+    """The middle of the shortest clip, and every run's picture of it, upright."""
+    counts = [count_frames(run, config) for run in runs]
+    frame = min(counts) // 2
+    found = [read_pictures(run.clip, config, {frame, 0}) for run in runs]
+    return frame, [pictures.get(frame, pictures.get(0, np.zeros((9, 16, 3), np.uint8))) for pictures in found]
+
+
+def count_frames(run: Run, config: VideoConfig) -> int:
+    frames = run.record.get("frames")
+    return frames if isinstance(frames, int) and frames > 0 else probe(run.clip, config).frame_count_hint or 1
+
+
+def find_part(pictures: Sequence[Picture]) -> tuple[float, float, float, float]:
+    """(x0, y0, x1, y1), fractions: the part in which the runs differ most; the middle where they do not, or cannot."""
+    middle = ((1 - PART) / 2, (1 - PART) / 2, (1 + PART) / 2, (1 + PART) / 2)
+    shapes = {round(picture.shape[1] / picture.shape[0], 2) for picture in pictures}
+    if len(pictures) < 2 or len(shapes) > 1:
+        return middle
+    height = max(3, round(COMPARE_WIDTH / shapes.pop()))
+    small = [cv2.resize(picture, (COMPARE_WIDTH, height), interpolation=cv2.INTER_AREA) for picture in pictures]
+    spread = np.stack([image.astype(np.float32).mean(-1) for image in small]).std(0)
+    size = (round(COMPARE_WIDTH * PART), max(1, round(height * PART)))
+    mean = cv2.boxFilter(spread, -1, size, borderType=cv2.BORDER_CONSTANT)
+    half = (size[0] // 2, size[1] // 2)
+    inside = mean[half[1] : height - half[1], half[0] : COMPARE_WIDTH - half[0]]
+    if inside.max() < 0.5:
+        return middle
+    row, column = np.unravel_index(int(inside.argmax()), inside.shape)
+    x0, y0 = min(column / COMPARE_WIDTH, 1 - PART), min(row / height, 1 - PART)
+    return float(x0), float(y0), float(x0 + PART), float(y0 + PART)
+
+
+def cut(picture: Picture, part: tuple[float, float, float, float]) -> Picture:
+    """The part (fractions) of a picture."""
+    height, width = picture.shape[:2]
+    x0, y0 = int(part[0] * width), int(part[1] * height)
+    return picture[y0 : max(y0 + 1, int(part[3] * height)), x0 : max(x0 + 1, int(part[2] * width))]
+
+
+def draw_sheet(title: str, cells: Sequence[tuple[Picture, Sequence[str], bool]], part: tuple[float, ...]) -> Picture:
+    """The contact sheet (H,W,3): cells of picture, lines of text and whether to warn, in order; the part is framed."""
+    columns = min(len(cells), 3 if len(cells) <= 9 else 4 if len(cells) <= 24 else 6)
+    width = 1760 // columns - MARGIN
+    drawn = [draw_cell(*cell, part, width) for cell in cells]
+    height = max(cell.shape[0] for cell in drawn)
+    rows = -(-len(cells) // columns)
+    sheet = np.full((rows * (height + MARGIN) + 90, columns * (width + MARGIN) + MARGIN, 3), PAPER, np.uint8)
+    write(sheet, title, (MARGIN, 56), 30, INK, sheet.shape[1] - 2 * MARGIN, weight=600)
+    for place, cell in enumerate(drawn):
+        x, y = MARGIN + place % columns * (width + MARGIN), 90 + place // columns * (height + MARGIN)
+        sheet[y : y + cell.shape[0], x : x + width] = cell
+    return sheet
+
+
+def draw_cell(picture: Picture, lines: Sequence[str], is_warning: bool, part: tuple[float, ...], width: int) -> Picture:
+    """One run: the whole with the part framed, the part enlarged, and its lines of text."""
+    box = (part[0], part[1], part[2], part[3])
+    whole, detail = (scale_to(image, width) for image in (picture, cut(picture, box)))
+    height = whole.shape[0]
+    corners = [(round(box[k] * width), round(box[k + 1] * height)) for k in (0, 2)]
+    for colour, thickness in (((0, 0, 0), 4), ((255, 255, 255), 2)):
+        cv2.rectangle(whole, *corners, colour, thickness)
+    text = np.full((LINE * len(lines) + 16, width, 3), PAPER, np.uint8)
+    for number, line in enumerate(lines):
+        is_last = number == len(lines) - 1
+        colour = WARN if is_warning and is_last else INK if number == 0 else QUIET
+        write(text, line, (0, LINE * (number + 1) - 4), 19, colour, width, weight=600 if number == 0 else 400)
+    gap = np.full((8, width, 3), PAPER, np.uint8)
+    return np.vstack([text, whole, gap, detail])
+
+
+def scale_to(picture: Picture, width: int) -> Picture:
+    """The picture at this width."""
+    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
+    method = cv2.INTER_AREA if picture.shape[1] > width else cv2.INTER_CUBIC
+    return np.ascontiguousarray(np.asarray(cv2.resize(picture, (width, height), interpolation=method), np.uint8))
+
+
+def write(
+    image: Picture, text: str, at: tuple[int, int], size: int, colour: tuple[int, ...], room: int, *, weight: int
+) -> None:
+    """Text on an RGB picture, cut with an ellipsis where there is no room."""
+    font = cv2.FontFace(FONT)
+
+    def measure(words: str) -> int:
+        return int(cv2.getTextSize((1, 1), words, (0, 0), font, size, weight)[2])
+
+    if measure(text) > room:
+        low, high = 0, len(text)
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if measure(text[:middle] + "...") <= room else (low, middle - 1)
+        text = text[:low] + "..."
+    cv2.putText(image, text, at, colour, font, size, weight)

@@ -50,6 +50,5 @@ def describe(place: int, ranked: Run, label: list[tuple[str, str]]) -> list[str]
     figures = [
         f"{heading.lower()} {say_number(getattr(ranked, attribute))} {unit}" for attribute, heading, unit, *_ in COLUMNS
     ]
-    if ranked.is_flagged:
-        figures.append("breathes")
-    return [f"{place}. {arguments}", ", ".join(figures[:2]), ", ".join(figures[2:])]
+    breathes = ", flagged" if ranked.is_flagged else ""
+    return [f"{place}. {arguments}", ", ".join(figures[:2]) + breathes, ", ".join(figures[2:])]

@@ -12,6 +12,8 @@ from vdof.video import VideoConfig, probe
 PART = 1 / 3
 """Width and height of the enlarged part, of the frame's."""
 COMPARE_WIDTH = 240
+SAME = 3.0
+"""Codes (of 255) within which a pixel is the same in all runs."""
 INK, QUIET, PAPER, WARN = (26, 27, 28), (98, 102, 106), (244, 244, 242), (168, 72, 10)
 MARGIN, LINE = 28, 26
 FONT = "sans"
@@ -31,23 +33,35 @@ def count_frames(run: Run, config: VideoConfig) -> int:
 
 
 def find_part(pictures: Sequence[Picture]) -> tuple[float, float, float, float]:
-    """(x0, y0, x1, y1), fractions: the part in which the runs differ most; the middle where they do not, or cannot."""
+    """(x0, y0, x1, y1), fractions: the part that holds most of what is sharp in all runs next to what differs most.
+
+    That is the subject's edge. The middle, where the runs do not differ or are not of one shape.
+    """
     middle = ((1 - PART) / 2, (1 - PART) / 2, (1 + PART) / 2, (1 + PART) / 2)
     shapes = {round(picture.shape[1] / picture.shape[0], 2) for picture in pictures}
     if len(pictures) < 2 or len(shapes) > 1:
         return middle
-    height = max(3, round(COMPARE_WIDTH / shapes.pop()))
-    small = [cv2.resize(picture, (COMPARE_WIDTH, height), interpolation=cv2.INTER_AREA) for picture in pictures]
-    spread = np.stack([image.astype(np.float32).mean(-1) for image in small]).std(0)
-    size = (round(COMPARE_WIDTH * PART), max(1, round(height * PART)))
-    mean = cv2.boxFilter(spread, -1, size, borderType=cv2.BORDER_CONSTANT)
+    height = max(6, round(COMPARE_WIDTH / shapes.pop()))
+    grey = np.stack([shrink(picture, COMPARE_WIDTH, height) for picture in pictures])
+    detail = np.stack([np.hypot(cv2.Sobel(image, -1, 1, 0), cv2.Sobel(image, -1, 0, 1)) for image in grey])
+    size = (round(COMPARE_WIDTH * PART), round(height * PART))
+    spread = grey.std(0)
+    stays = np.where(spread < SAME, detail.min(0), 0).astype(np.float32)
+    differs, is_sharp = (cv2.blur(values, size) for values in (spread, stays))
     half = (size[0] // 2, size[1] // 2)
-    inside = mean[half[1] : height - half[1], half[0] : COMPARE_WIDTH - half[0]]
-    if inside.max() < 0.5:
+    inside = np.s_[half[1] : height - half[1], half[0] : COMPARE_WIDTH - half[0]]
+    found = (differs * is_sharp)[inside]
+    if differs[inside].max() < 0.5:
         return middle
-    row, column = np.unravel_index(int(inside.argmax()), inside.shape)
-    x0, y0 = min(column / COMPARE_WIDTH, 1 - PART), min(row / height, 1 - PART)
-    return float(x0), float(y0), float(x0 + PART), float(y0 + PART)
+    row, column = np.unravel_index(int(found.argmax()), found.shape)
+    x0, y0 = min(int(column) / COMPARE_WIDTH, 1 - PART), min(int(row) / height, 1 - PART)
+    return x0, y0, x0 + PART, y0 + PART
+
+
+def shrink(picture: Picture, width: int, height: int) -> np.ndarray:
+    """Grey (h,w) float32, 0..255."""
+    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32).mean(-1)
 
 
 def cut(picture: Picture, part: tuple[float, float, float, float]) -> Picture:
@@ -58,7 +72,7 @@ def cut(picture: Picture, part: tuple[float, float, float, float]) -> Picture:
 
 
 def draw_sheet(title: str, cells: Sequence[tuple[Picture, Sequence[str], bool]], part: tuple[float, ...]) -> Picture:
-    """The contact sheet (H,W,3): cells of picture, lines of text and whether to warn, in order; the part is framed."""
+    """The contact sheet (H,W,3): cells of picture, lines of text, and whether the second warns; the part is framed."""
     columns = min(len(cells), 3 if len(cells) <= 9 else 4 if len(cells) <= 24 else 6)
     width = 1760 // columns - MARGIN
     drawn = [draw_cell(*cell, part, width) for cell in cells]
@@ -77,13 +91,12 @@ def draw_cell(picture: Picture, lines: Sequence[str], is_warning: bool, part: tu
     box = (part[0], part[1], part[2], part[3])
     whole, detail = (scale_to(image, width) for image in (picture, cut(picture, box)))
     height = whole.shape[0]
-    corners = [(round(box[k] * width), round(box[k + 1] * height)) for k in (0, 2)]
+    first, last = ((int(box[k] * width), int(box[k + 1] * height)) for k in (0, 2))
     for colour, thickness in (((0, 0, 0), 4), ((255, 255, 255), 2)):
-        cv2.rectangle(whole, *corners, colour, thickness)
+        cv2.rectangle(whole, first, last, colour, thickness)
     text = np.full((LINE * len(lines) + 16, width, 3), PAPER, np.uint8)
     for number, line in enumerate(lines):
-        is_last = number == len(lines) - 1
-        colour = WARN if is_warning and is_last else INK if number == 0 else QUIET
+        colour = INK if number == 0 else WARN if is_warning and number == 1 else QUIET
         write(text, line, (0, LINE * (number + 1) - 4), 19, colour, width, weight=600 if number == 0 else 400)
     gap = np.full((8, width, 3), PAPER, np.uint8)
     return np.vstack([text, whole, gap, detail])

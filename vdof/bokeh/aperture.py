@@ -40,7 +40,8 @@ class SpanTable:
     """Area-exact spans of one aperture for every radius up to `max_row - 1`."""
 
     spans: NDArray[np.float32]
-    """(parts, rows, radii, 2): centre and half width, px, of row `i - max_row` at radius `j / STEPS_PER_PIXEL`."""
+    """(parts, rows, radii, 3): centre and half width, px, and height of row `i - max_row` at radius `j / STEPS_PER_PIXEL`;
+    the height is 1 except where the rim runs along the row."""
     gain: NDArray[np.float32]
     """(2, parts): brightness of each part, before and behind the focus."""
     max_row: int
@@ -146,16 +147,22 @@ def _span_table(lens_items: tuple[tuple[str, object], ...], max_radius: int) -> 
 
 
 def _tabulate(part: Chords, scale: float, max_radius: int) -> NDArray[np.float32]:
-    """Mean centre and half width of every row at every radius, from running integrals over the fine rows."""
+    """Mean centre, half width and height of every row at every radius, from running integrals over the fine rows.
+
+    A row of pixels that the rim crosses is lit unevenly along its length; the span has the same light and variance.
+    """
     borders = np.arange(2 * ROWS_PER_UNIT + 1) / ROWS_PER_UNIT - 1
-    width = np.concatenate([[0.0], np.cumsum(part.right - part.left)]) / ROWS_PER_UNIT
-    moment = np.concatenate([[0.0], np.cumsum((part.right**2 - part.left**2) / 2)]) / ROWS_PER_UNIT
     radii = np.maximum(np.arange(max_radius * STEPS_PER_PIXEL + 2) / STEPS_PER_PIXEL, 0.5) * scale
     edges = (np.arange(-max_radius - 1, max_radius + 3) - 0.5)[:, None] / radii[None, :]
-    row_width = np.diff(np.interp(edges, borders, width), axis=0) * radii**2
-    row_moment = np.diff(np.interp(edges, borders, moment), axis=0) * radii**3
-    centre = np.divide(row_moment, row_width, out=np.zeros_like(row_width), where=row_width > 1e-9)
-    return np.stack([centre, row_width / 2], axis=2).astype(np.float32)
+    moments = []
+    for n in (1, 2, 3):
+        running = np.concatenate([[0.0], np.cumsum((part.right**n - part.left**n) / n)]) / ROWS_PER_UNIT
+        moments.append(np.diff(np.interp(edges, borders, running), axis=0) * radii ** (n + 1))
+    light, is_lit = moments[0], moments[0] > 1e-6
+    centre, square = (np.divide(m, light, out=np.zeros_like(m), where=is_lit) for m in moments[1:])
+    half = np.sqrt(3 * np.maximum(square - centre**2, 0))
+    height = np.divide(light, 2 * half, out=np.zeros_like(half), where=half > 1e-6)
+    return np.stack([centre, half, height], axis=2).astype(np.float32)
 
 
 def _tabulate_clip(parts: list[Chords], squeeze: float) -> Array:

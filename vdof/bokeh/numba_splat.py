@@ -118,7 +118,8 @@ def _add_spans(rows, dy, source_row, first, last, records, spans, gain, max_row,
         if field[2] > f4(0):
             left, right = _clip_span(field, records[k, 0], source_row, dy, side, position, left, right)
         if left < right:
-            bright = gain[1] if side > f4(0) else gain[0]
+            height = spans[row, j, 2] + t * (spans[row, j + 1, 2] - spans[row, j, 2])
+            bright = height * (gain[1] if side > f4(0) else gain[0])
             _add_end(rows, min(max(left, f4(0)), edge), bright, records[k])
             _add_end(rows, min(max(right, f4(0)), edge), -bright, records[k])
 

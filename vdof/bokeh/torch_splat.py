@@ -106,7 +106,7 @@ def _spans_at(records: Records, index: Tensor, shape: Shape, part: int, dy: int)
         middle = x + side * shift_x * size / shape.cut.squeeze
         left = torch.where(is_sharp, left, torch.maximum(left, middle - chord))
         right = torch.where(is_sharp, right, torch.minimum(right, middle + chord))
-    gain = torch.where(side > 0, shape.gain[1, part], shape.gain[0, part])
+    gain = span[:, 2] * torch.where(side > 0, shape.gain[1, part], shape.gain[0, part])
     gain = torch.where(is_sharp, 1.0 if dy == 0 and part == 0 else 0.0, gain)
     return left, right, torch.where((half > 0) & (left < right), gain, 0.0)
 

@@ -125,10 +125,12 @@ def _add_spans_kernel(
         target = y + dy - first
         is_here = is_record & (target >= 0) & (target < rows) & (tl.abs(dy) <= size + 0.5)
         row = tl.where(side > 0, max_row + dy, max_row - dy)
-        at = spans + (row * radii + j) * 2
+        at = spans + (row * radii + j) * 3
         centre, half = tl.load(at, mask=is_here, other=0.0), tl.load(at + 1, mask=is_here, other=0.0)
-        centre += t * (tl.load(at + 2, mask=is_here, other=0.0) - centre)
-        half += t * (tl.load(at + 3, mask=is_here, other=0.0) - half)
+        height = tl.load(at + 2, mask=is_here, other=0.0)
+        centre += t * (tl.load(at + 3, mask=is_here, other=0.0) - centre)
+        half += t * (tl.load(at + 4, mask=is_here, other=0.0) - half)
+        height += t * (tl.load(at + 5, mask=is_here, other=0.0) - height)
         left, right = x + side * centre - half, x + side * centre + half
         if HAS_CUT:
             off = dy - side * shift_y * size
@@ -136,11 +138,11 @@ def _add_spans_kernel(
             middle = x + side * shift_x * size / squeeze
             left, right = tl.maximum(left, middle - chord), tl.minimum(right, middle + chord)
         is_lit = is_here & (half > 0) & (left < right) & (is_sharp == 0)
-        gain = bright
+        gain = bright * height
         if IS_FIRST:
             is_point = is_here & is_sharp & (dy == 0)
             left, right = tl.where(is_sharp, x - 0.5, left), tl.where(is_sharp, x + 0.5, right)
-            gain = tl.where(is_sharp, 1.0, bright)
+            gain = tl.where(is_sharp, 1.0, gain)
             is_lit = is_lit | is_point
         line = target.to(tl.int64) * (width + 2)
         for end in tl.static_range(2):

@@ -21,6 +21,8 @@ from vdof.video import VideoInfo, probe
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 5_000_000
+MOST_SPANS = 24
+"""Flagged ranges in the table; all are in check.json."""
 
 
 def write_report(path: Path, result: CheckResult, context: ReportContext, most_bytes: int = MOST_BYTES) -> None:
@@ -67,11 +69,13 @@ def describe(result: CheckResult, context: ReportContext, info: VideoInfo) -> di
         "sentence": words.say_verdict(breathing),
         "swing": words.say_swing(breathing.score),
         "breathing": breathing,
+        "reason": words.as_sentence(breathing.reason),
         "mode": words.MODES.get(breathing.mode, breathing.mode),
         "others": result.breathing[1:],
         "mode_names": words.MODE_NAMES,
         "say_number": words.say_number,
-        "spans": [words.say_span(span, traces.seconds or breathing.times) for span in breathing.spans],
+        "spans": [words.say_span(span, traces.seconds or breathing.times) for span in breathing.spans[:MOST_SPANS]],
+        "more_spans": max(0, len(breathing.spans) - MOST_SPANS),
         "plots": plots,
         "readout": [{"name": plot.name, "times": plot.times, "curves": name_curves(plot.curves)} for plot in plots],
         "shots": list_shots(tuple(context.shots), result, context.sharp_start),
@@ -103,8 +107,8 @@ def describe_finding(item: Diagnostic) -> dict[str, Any]:
         "score": words.say_number(item.score),
         "threshold": words.say_number(item.threshold),
         "bar": round(min(100.0, 50 * max(share, 0.0)), 1),
-        "reason": item.reason,
-        "action": item.action,
+        "reason": words.as_sentence(item.reason),
+        "action": words.as_sentence(item.action),
         "frames": item.frames,
     }
 

@@ -1,5 +1,6 @@
 """The report's table of shots, from what was rendered."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +48,12 @@ def describe_shot(shot: ShotReport, result: CheckResult, start: int) -> ShotRow:
         ("Background blur", say_blur(pixels, width)),
         ("Breathing", say_breathing(measured, is_flagged)),
     ]
-    return ShotRow(entry.name, cells, is_flagged)
+    return ShotRow(entry.name, [(column, tie_units(text)) for column, text in cells], is_flagged)
+
+
+def tie_units(text: str) -> str:
+    """Numbers and their units stay on one line."""
+    return re.sub(r"(?<=[\d\u221e]) (?=(mm|m|px|%|stops)\b|%)", "\u00a0", text)
 
 
 def read_number(measured: dict[str, Any], key: str) -> float | None:

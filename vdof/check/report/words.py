@@ -23,6 +23,12 @@ def say_verdict(breathing: Breathing) -> str:
     return f"The blur holds still: {breathing.score:.2g} stops RMS, below the limit of {threshold}."
 
 
+def as_sentence(text: str) -> str:
+    """With a capital and a full stop."""
+    text = text.strip()
+    return text if not text else text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+
+
 def say_swing(stops: float) -> str:
     """A number of stops as a change of the discs' diameter."""
     if not math.isfinite(stops):

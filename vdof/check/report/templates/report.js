@@ -79,5 +79,5 @@ for (const { figure } of plots) {
 }
 
 window.addEventListener("beforeprint", () => {
-  for (const part of document.querySelectorAll("details")) part.open = true;
+  for (const part of document.querySelectorAll(".judged")) part.open = true;
 });

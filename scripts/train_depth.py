@@ -81,7 +81,6 @@ def train(options: argparse.Namespace) -> None:
     stream = Batches(material, teacher, options.scenes)
     state = _begin(options, stream)
     log.info("%d pictures, %d scenes, %d parameters", len(material.pictures), len(material.scenes), state.size)
-    log.info("step %d kept apart: %s", state.step, validate(state.average, kept))
     spent_before, begun, saved = state.seconds, time.monotonic(), time.monotonic()
     terms: list[dict[str, float]] = []
     while state.seconds < schedule.seconds:

@@ -17,6 +17,8 @@ _HUBER = 1.345
 _REWEIGHTINGS = 8
 _STIFFNESS = 1e-4
 """Weight of "no change" between neighbours: decides only where no pair does."""
+_CAUTION = 2.0
+"""A slope is disbelieved as far as its square is not this many times the variance that chance gives it."""
 
 
 def synchronise(pairs: Sequence[AffinePair], start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +43,9 @@ def synchronise(pairs: Sequence[AffinePair], start: int, stop: int) -> tuple[np.
 def find_trend(values: np.ndarray, frames: float) -> np.ndarray:
     """Return the slow part of values (n,): a local straight line under a Gaussian window.
 
-    frames: the window's standard deviation. A straight line comes back unchanged, at the ends too.
+    frames: the window's standard deviation. A straight line comes back unchanged, at the ends too. Of a slope no steeper
+    than the scatter about the line could have made by chance little is believed (James and Stein 1961, positive part):
+    it would tilt whole shots.
     """
     n = values.size
     offset = np.arange(n)[None, :] - np.arange(n)[:, None]
@@ -50,8 +54,12 @@ def find_trend(values: np.ndarray, frames: float) -> np.ndarray:
     mean_offset = (weight * offset).sum(axis=1) / total
     centred = offset - mean_offset[:, None]
     mean = weight @ values / total
-    slope = (weight * centred) @ values / np.maximum((weight * centred**2).sum(axis=1), 1e-9)
-    return mean - slope * mean_offset
+    spread = np.maximum((weight * centred**2).sum(axis=1), 1e-9)
+    slope = (weight * centred) @ values / spread
+    scatter = (weight * (values - mean[:, None] - slope[:, None] * centred) ** 2).sum(axis=1) / total
+    by_chance = scatter * ((weight * centred) ** 2).sum(axis=1) / spread**2
+    belief = np.clip(1 - _CAUTION * by_chance / np.maximum(slope**2, 1e-24), 0, 1)
+    return mean - belief * slope * mean_offset
 
 
 def trend_reach(frames: float) -> int:

@@ -119,7 +119,7 @@ def test_report_holds_everything_and_loads_nothing(tmp_path, clips):
     text, page = write(tmp_path, make_result(), make_context(clips))
     for words in (
         "The blur breathes: 0.21 stops RMS, where 0.08 is the limit.", "It pulses.", "Before and after", "Flagged ranges",
-        "0.08 to 0.25 s", "2\u20136", "Circle of confusion", "Focus distance", "12.5 px \u00b7 7.81 %", "2.00 \u2192 3.00 m",
+        "0.08 to 0.29 s", "2\u20136", "Circle of confusion", "Focus distance", "12.5 px \u00b7 7.81 %", "2.00 \u2192 3.00 m",
         "~2.00 m", "Double edges", "More distance.", "1 fine", "1 not judged", "No pattern.", "lens.f_number=1.8",
         "bokeh", "2.5 s", "torch",
     ):  # fmt: skip

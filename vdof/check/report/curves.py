@@ -8,7 +8,7 @@ import numpy as np
 from vdof.check.report.context import ReportContext
 from vdof.check.report.gauge import Traces
 from vdof.check.report.plot import Curve, Plot, draw
-from vdof.check.verdict import Breathing, CheckResult
+from vdof.check.verdict import Breathing, CheckResult, Span
 from vdof.optics import coc_at_infinity
 
 NO_TRACES = Traces()
@@ -62,13 +62,7 @@ def draw_breathing(breathing: Breathing, traces: Traces, cuts: list[float]) -> P
     free = iter([style for style in range(1, LAST_STYLE + 1) if style not in {STYLES.get(name) for name in names}])
     curves = [Curve(name, breathing.curves[name], STYLES.get(name) or next(free, 0)) for name in names]
     seconds = traces.seconds or breathing.times
-    ranges = merge(
-        [
-            (seconds[span.first_frame], seconds[min(span.last_frame + 1, len(seconds) - 1)])
-            for span in breathing.spans
-            if span.first_frame < len(seconds)
-        ]
-    )
+    ranges = merge([ends for span in breathing.spans if (ends := find_ends(span, list_times(breathing, traces)))])
     threshold = breathing.threshold
     levels = [threshold, -threshold] if math.isfinite(threshold) else []
     return draw(
@@ -88,6 +82,19 @@ def draw_breathing(breathing: Breathing, traces: Traces, cuts: list[float]) -> P
 def has_lenses(context: ReportContext, traces: Traces) -> bool:
     """Whether every frame has its lens."""
     return bool(context.lenses) and len(context.lenses) == len(traces.seconds)
+
+
+def list_times(breathing: Breathing, traces: Traces) -> dict[int, float]:
+    """Seconds of each frame of the file checked."""
+    frames = traces.frames or range(len(breathing.times))
+    return dict(zip(frames, traces.seconds or breathing.times, strict=True))
+
+
+def find_ends(span: Span, times: dict[int, float]) -> tuple[float, float] | None:
+    """From its first frame to the end of its last; None where it lies outside what was seen."""
+    if span.first_frame not in times or span.last_frame not in times:
+        return None
+    return times[span.first_frame], times.get(span.last_frame + 1, times[span.last_frame])
 
 
 def merge(ranges: list[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from vdof.check.report import words
 from vdof.check.report.context import ReportContext
-from vdof.check.report.curves import NO_TRACES, draw_plots
+from vdof.check.report.curves import NO_TRACES, draw_plots, find_ends, list_times
 from vdof.check.report.moments import Frames, gather_frames, show_evidence, show_moments
 from vdof.check.report.pictures import LADDER, Quality
 from vdof.check.report.shots import list_shots
@@ -62,6 +62,7 @@ def describe(result: CheckResult, context: ReportContext, info: VideoInfo) -> di
     turned = bool(info.rotation_deg % 180)
     width, height = (info.height, info.width) if turned else (info.width, info.height)
     plots = draw_plots(result, context, width)
+    times = list_times(breathing, traces)
     return {
         "title": context.clip.name,
         "facts": describe_clip(info, width, height, context),
@@ -74,7 +75,7 @@ def describe(result: CheckResult, context: ReportContext, info: VideoInfo) -> di
         "others": result.breathing[1:],
         "mode_names": words.MODE_NAMES,
         "say_number": words.say_number,
-        "spans": [words.say_span(span, traces.seconds or breathing.times) for span in breathing.spans[:MOST_SPANS]],
+        "spans": [words.say_span(span, find_ends(span, times)) for span in breathing.spans[:MOST_SPANS]],
         "more_spans": max(0, len(breathing.spans) - MOST_SPANS),
         "plots": plots,
         "readout": [{"name": plot.name, "times": plot.times, "curves": name_curves(plot.curves)} for plot in plots],

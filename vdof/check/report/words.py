@@ -1,7 +1,6 @@
 """What the report says in words: the verdict, ranges of frames, times and distances."""
 
 import math
-from collections.abc import Sequence
 
 from vdof.check.verdict import CANNOT_JUDGE, FLAGGED, Breathing, Span
 
@@ -36,14 +35,11 @@ def say_swing(stops: float) -> str:
     return f"discs grow and shrink by about {100 * (2**stops - 1):.2g} %"
 
 
-def say_span(span: Span, seconds: Sequence[float]) -> dict[str, str]:
+def say_span(span: Span, ends: tuple[float, float] | None) -> dict[str, str]:
     """One flagged range, by column."""
-    times = ""
-    if span.last_frame < len(seconds):
-        times = f"{seconds[span.first_frame]:.2f} to {seconds[span.last_frame]:.2f} s"
     return {
         "frames": f"{span.first_frame}\u2013{span.last_frame}",
-        "time": times,
+        "time": "" if ends is None else f"{ends[0]:.2f} to {ends[1]:.2f} s",
         "band": span.band,
         "region": span.region,
         "stops": f"{span.stops:.2g}",

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 from vdof.check.config import CheckConfig
 from vdof.check.diagnostics import all_gauges
@@ -19,6 +20,7 @@ from vdof.check.report import ReportContext, ReportGauge, write_report
 from vdof.check.result_file import write_result
 from vdof.check.verdict import Breathing, CheckResult
 from vdof.errors import InputError, OutputError
+from vdof.outputs import list_versions
 from vdof.shotlog import ShotEntry, read_shot_log
 from vdof.shots import AnalysisFrame, ShotsConfig, split_shots
 from vdof.stream import prefetch
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from vdof.config import VdofConfig
 
 log = logging.getLogger(__name__)
+
+SETTINGS = ("input", "reference", "shot_log", "frames", "video", "shots", "check", "given")
+"""What a check depends on, of the whole configuration."""
 
 
 def judge_clip(video: Path, reference: Path | None, shot_log: Path | None) -> Breathing:
@@ -42,6 +47,7 @@ def judge_clip(video: Path, reference: Path | None, shot_log: Path | None) -> Br
 
 def run(config: VdofConfig, run_folder: Path) -> int:
     """`task=check`: the verdict as exit code, `check.json` and `report.html` in the run folder or as `output` says."""
+    began = perf_counter()
     info = probe(Path(config.input), config.video)
     reference = Path(config.reference) if config.reference else None
     json_path, report_path = choose_files(config.output, run_folder, overwrite=config.overwrite)
@@ -61,11 +67,30 @@ def run(config: VdofConfig, run_folder: Path) -> int:
     )
     write_result(json_path, result)
     if config.check.report:
-        context = ReportContext(clip=info.path, sharp=reference, sharp_start=start, video=config.video, traces=seen)
+        context = ReportContext(
+            clip=info.path,
+            sharp=reference,
+            sharp_start=start,
+            video=config.video,
+            traces=seen,
+            record=describe_job(config, perf_counter() - began),
+        )
         write_report(report_path, result, context)
     log.info("wrote %s", json_path)
     log_verdict(result)
     return result.exit_code
+
+
+def describe_job(config: VdofConfig, seconds: float) -> dict[str, Any]:
+    """For the report: as `run.json` of a render, without what a check has nothing to do with."""
+    from vdof.config import as_plain
+
+    plain = as_plain(config)
+    return {
+        "config": {key: plain[key] for key in SETTINGS},
+        "seconds": {"check": round(seconds, 3)},
+        "versions": list_versions(),
+    }
 
 
 def open_gauge(config: CheckConfig, *, has_reference: bool) -> PixelGauge:

@@ -67,7 +67,7 @@ def draw_breathing(breathing: Breathing, traces: Traces, cuts: list[float]) -> P
     levels = [threshold, -threshold] if math.isfinite(threshold) else []
     return draw(
         "breathing",
-        "Blur against what it should be",
+        "Blur, what is left unexplained",
         "stops",
         breathing.times,
         curves,

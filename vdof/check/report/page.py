@@ -72,6 +72,7 @@ def describe(result: CheckResult, context: ReportContext, info: VideoInfo) -> di
         "breathing": breathing,
         "reason": words.as_sentence(breathing.reason),
         "mode": words.MODES.get(breathing.mode, breathing.mode),
+        "zero": words.ZEROS.get(breathing.mode, "0 is no change"),
         "others": result.breathing[1:],
         "mode_names": words.MODE_NAMES,
         "say_number": words.say_number,

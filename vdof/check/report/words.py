@@ -9,6 +9,12 @@ MODES = {
     "reference": "measured in the picture, against the sharp clip",
     "blind": "measured in the picture alone, without a sharp clip to compare with",
 }
+ZEROS = {
+    "pipeline": "0 is the blur that lens and focus ask for",
+    "reference": "0 is the blur as it changes slowly",
+    "blind": "0 is the blur as it changes slowly",
+}
+"""What the curves of breathing are measured from."""
 MODE_NAMES = {"pipeline": "rendered blur", "reference": "against the sharp clip", "blind": "picture alone"}
 
 

@@ -22,6 +22,12 @@ def group_borders(lowest: float, highest: float) -> NDArray[np.float32]:
     return ((centres[1:] + centres[:-1]) / 2).astype(np.float32)
 
 
+def middle_of_groups(borders: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A radius inside each of the groups that `borders` parts."""
+    ends = FIRST_STEP / 2 + GROWTH / 2 * np.abs(borders[[0, -1]])
+    return np.concatenate([borders[:1] - ends[0], (borders[1:] + borders[:-1]) / 2, borders[-1:] + ends[1]])
+
+
 def _climb(reach: float) -> list[float]:
     steps = [FIRST_STEP]
     while steps[-1] < reach:

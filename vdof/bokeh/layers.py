@@ -83,8 +83,8 @@ class Layers:
 
 
 def measure_level(picture: Tensor) -> float:
-    """Brightness of a frame (H,W,3) against which a light is bright: the squared mean root of its brightest channel."""
-    return max(float(picture.amax(2).clamp(min=0).sqrt().mean()) ** 2, 1e-12)
+    """Brightness of a frame (3,H,W) against which a light is bright: the squared mean root of its brightest channel."""
+    return max(float(picture.amax(0).clamp(min=0).sqrt().mean()) ** 2, 1e-12)
 
 
 def field_of_view(layers: Layers, cat_eye: float, squeeze: float, fold: int) -> NDArray[np.float32]:

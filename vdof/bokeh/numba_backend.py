@@ -4,28 +4,60 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vdof.bokeh.aperture import span_table
 from vdof.bokeh.config import BokehConfig
 from vdof.bokeh.ladder import group_borders
-from vdof.bokeh.layers import Layers, margin_of
+from vdof.bokeh.layers import Layers, margin_of, measure_level
+from vdof.bokeh.lights import take_lights
 from vdof.bokeh.numba_layers import split_layers
+from vdof.bokeh.numba_lights import shine
 from vdof.bokeh.numba_splat import splat
 from vdof.lens import Lens
 
 
 def render_frame(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -> Tensor:
     """One frame: rgb (3,H,W) linear, radius (H,W) signed px, both on the cpu -> (3,H,W)."""
-    signed = radius.numpy()
-    lowest, highest = float(signed.min()), float(signed.max())
+    lowest, highest = float(radius.min()), float(radius.max())
     largest = max(-lowest, highest, 1.0)
     margin = margin_of(largest)
-    colour = np.pad(rgb.permute(1, 2, 0).numpy(), ((margin, margin), (margin, margin), (0, 0)), mode="edge")
-    signed = np.pad(signed, margin, mode="edge")
-    if config.reveal:
-        layers = split_layers(colour, signed, margin)
-    else:
+    borders = group_borders(lowest, highest)
+    colour = pad(rgb.permute(1, 2, 0).numpy(), margin)
+    signed = pad(radius.numpy(), margin)
+    table = span_table(lens, largest)
+    if not config.reveal:
         layers = Layers(colour[None], signed[None], np.ones_like(signed)[None], margin)
-    out = splat(layers, span_table(lens, largest), group_borders(lowest, highest), lens.cat_eye, lens.squeeze)
+        return finish(splat(layers, table, borders, lens.cat_eye, lens.squeeze))
+    level = measure_level(rgb)
+    lights = take_lights(torch.from_numpy(colour), torch.from_numpy(signed), torch.from_numpy(borders), level, margin)
+    if lights:
+        repeat_border(colour, margin)
+    layers = split_layers(colour, signed, margin, level)
+    out = splat(layers, table, borders, lens.cat_eye, lens.squeeze)
+    if lights:
+        shine(lights, layers, table, borders, lens.cat_eye, lens.squeeze, out)
+    return finish(out)
+
+
+def finish(out: NDArray[np.float32]) -> Tensor:
+    """(H,W,3) -> (3,H,W)."""
     return torch.from_numpy(out).permute(2, 0, 1).contiguous()
+
+
+def pad(values: NDArray[np.float32], margin: int) -> NDArray[np.float32]:
+    """(H,W,...) with `margin` more pixels on every side, which repeat the border."""
+    height, width = values.shape[:2]
+    padded = np.empty((height + 2 * margin, width + 2 * margin, *values.shape[2:]), np.float32)
+    padded[margin:-margin, margin:-margin] = values
+    repeat_border(padded, margin)
+    return padded
+
+
+def repeat_border(padded: NDArray[np.float32], margin: int) -> None:
+    """Write the border of the picture over the margin around it."""
+    padded[margin:-margin, :margin] = padded[margin:-margin, margin : margin + 1]
+    padded[margin:-margin, -margin:] = padded[margin:-margin, -margin - 1 : -margin]
+    padded[:margin] = padded[margin]
+    padded[-margin:] = padded[-margin - 1]

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from vdof.bokeh.compiled import compiled, f4
@@ -26,14 +25,13 @@ from vdof.bokeh.layers import (
     TILE,
     Layers,
     level_count,
-    measure_level,
     pyramid_sizes,
 )
 from vdof.bokeh.numba_unmix import unmix_edges
 from vdof.bokeh.threads import run_rows
 
 
-def split_layers(picture: NDArray[np.float32], signed: NDArray[np.float32], margin: int) -> Layers:
+def split_layers(picture: NDArray[np.float32], signed: NDArray[np.float32], margin: int, level: float) -> Layers:
     """Picture (H,W,3) and radius (H,W) -> the picture's own layer and, where there are edges, what lies behind and between."""
     height, width = signed.shape
     spread = np.empty((height, width), f4)
@@ -41,7 +39,6 @@ def split_layers(picture: NDArray[np.float32], signed: NDArray[np.float32], marg
     run_rows(_find_edges, 0, reach.shape[0], signed, spread, reach, step=4)
     if not spread.max() > MIXED_EDGE:
         return Layers(picture[None], signed[None], np.ones((1, height, width), f4), margin)
-    level = measure_level(torch.from_numpy(picture))
     colour, radius = np.zeros((3, height, width, 3), f4), np.zeros((3, height, width), f4)
     colour[OWN], radius[OWN] = picture, signed
     weight = np.zeros((3, height, width), f4)

@@ -107,21 +107,30 @@ def _add_spans(rows, dy, source_row, first, last, records, spans, gain, max_row,
                 _add_end(rows, records[k, 0] - f4(0.5), f4(1), records[k])
                 _add_end(rows, records[k, 0] + f4(0.5), f4(-1), records[k])
             continue
-        row = max_row + dy if side > f4(0) else max_row - dy
-        j = int(position)
-        t = position - f4(j)
-        half = spans[row, j, 1] + t * (spans[row, j + 1, 1] - spans[row, j, 1])
-        if half <= f4(0):
-            continue
-        centre = records[k, 0] + side * (spans[row, j, 0] + t * (spans[row, j + 1, 0] - spans[row, j, 0]))
-        left, right = centre - half, centre + half
-        if field[2] > f4(0):
-            left, right = _clip_span(field, records[k, 0], source_row, dy, side, position, left, right)
+        left, right, height = span_at(records[k, 0], position, side, source_row, dy, spans, max_row, field)
         if left < right:
-            height = spans[row, j, 2] + t * (spans[row, j + 1, 2] - spans[row, j, 2])
             bright = height * (gain[1] if side > f4(0) else gain[0])
             _add_end(rows, min(max(left, f4(0)), edge), bright, records[k])
             _add_end(rows, min(max(right, f4(0)), edge), -bright, records[k])
+
+
+@compiled
+def span_at(x, position, side, source_row, dy, spans, max_row, field):
+    """Left and right end, px, and height of the span that a disc at (x, source_row) has `dy` rows below it."""
+    row = max_row + dy if side > f4(0) else max_row - dy
+    if not 0 <= row < spans.shape[0]:
+        return f4(0), f4(0), f4(0)
+    j = int(position)
+    t = position - f4(j)
+    half = spans[row, j, 1] + t * (spans[row, j + 1, 1] - spans[row, j, 1])
+    if half <= f4(0):
+        return f4(0), f4(0), f4(0)
+    centre = x + side * (spans[row, j, 0] + t * (spans[row, j + 1, 0] - spans[row, j, 0]))
+    height = spans[row, j, 2] + t * (spans[row, j + 1, 2] - spans[row, j, 2])
+    left, right = centre - half, centre + half
+    if field[2] > f4(0):
+        left, right = _clip_span(field, x, source_row, dy, side, position, left, right)
+    return left, right, height
 
 
 @compiled

@@ -11,8 +11,10 @@ from torch import Tensor
 from vdof.bokeh.aperture import SpanTable, span_table
 from vdof.bokeh.config import BokehConfig
 from vdof.bokeh.ladder import group_borders
-from vdof.bokeh.layers import Layers, margin_of
+from vdof.bokeh.layers import Layers, margin_of, measure_level
+from vdof.bokeh.lights import take_lights
 from vdof.bokeh.torch_layers import split_layers
+from vdof.bokeh.torch_lights import shine
 from vdof.bokeh.torch_splat import splat
 from vdof.lens import Lens
 
@@ -42,10 +44,19 @@ def render_with(
     margin = margin_of(largest)
     padded = F.pad(torch.cat([rgb, radius[None]])[None], (margin,) * 4, mode="replicate")[0]
     colour, signed = padded[:3].permute(1, 2, 0), padded[3]
-    if config.reveal:
-        layers = split_layers(colour, signed, margin)
-    else:
-        layers = Layers(colour[None], signed[None], torch.ones_like(signed)[None], margin)
     borders = torch.from_numpy(group_borders(lowest, highest)).to(rgb.device)
-    out = splat_layers(layers, span_table(lens, largest), borders, lens.cat_eye, lens.squeeze)
+    table, shape = span_table(lens, largest), (lens.cat_eye, lens.squeeze)
+    if not config.reveal:
+        layers = Layers(colour[None], signed[None], torch.ones_like(signed)[None], margin)
+        return splat_layers(layers, table, borders, *shape).permute(2, 0, 1).contiguous()
+    level = measure_level(rgb)
+    colour = colour.contiguous()
+    lights = take_lights(colour, signed, borders, level, margin)
+    if lights:
+        inner = colour[margin:-margin, margin:-margin].permute(2, 0, 1)[None]
+        colour = F.pad(inner, (margin,) * 4, mode="replicate")[0].permute(1, 2, 0)
+    layers = split_layers(colour, signed, margin, level)
+    out = splat_layers(layers, table, borders, *shape)
+    if lights:
+        shine(lights, layers, table, borders, *shape, out)
     return out.permute(2, 0, 1).contiguous()

@@ -17,18 +17,16 @@ from vdof.bokeh.layers import (
     TILE,
     Layers,
     level_count,
-    measure_level,
     pyramid_sizes,
 )
 from vdof.bokeh.torch_unmix import unmix_edges
 
 
-def split_layers(picture: Tensor, signed: Tensor, margin: int) -> Layers:
+def split_layers(picture: Tensor, signed: Tensor, margin: int, level: float) -> Layers:
     """Picture (H,W,3) and radius (H,W) -> the picture's own layer and, where there are edges, what lies behind and between."""
     spread, is_near_edge = find_edges(signed)
     if not bool((spread > MIXED_EDGE).any()):
         return Layers(picture[None], signed[None], torch.ones_like(signed)[None], margin)
-    level = measure_level(picture)
     nothing = torch.zeros_like(signed)
     colour = torch.stack([picture, torch.zeros_like(picture), torch.zeros_like(picture)])
     radius, weight = torch.stack([signed, nothing, nothing]), torch.stack([nothing + 1, nothing, nothing])

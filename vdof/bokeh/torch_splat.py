@@ -5,6 +5,7 @@ Spans are added with `index_add_`, one offset of rows at a time, into the accumu
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -32,7 +33,7 @@ def splat(layers: Layers, table: SpanTable, borders: Tensor, cat_eye: float, squ
     _, height, width = layers.radius.shape
     margin = layers.margin
     device = borders.device
-    spans, gain = (torch.from_numpy(array).to(device) for array in (table.spans, table.gain))
+    spans, gain = place_table(table, device)
     groups = borders.numel() + 1 + max(layers.group_shift)
     cuts = [Cut(*field_of_view(layers, cat_eye, squeeze, fold).tolist()) for fold in (1, 2)]
     shapes = [Shape(spans, gain, table.max_row, cut) for cut in cuts]
@@ -46,6 +47,12 @@ def splat(layers: Layers, table: SpanTable, borders: Tensor, cat_eye: float, squ
             sums += sum_half_band(half, shapes[1], first, last, groups, height, width)
         out.append(composite(sums[:, margin : width - margin]))
     return torch.cat(out)
+
+
+@lru_cache(maxsize=8)
+def place_table(table: SpanTable, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The span table on the device, copied once."""
+    return torch.from_numpy(table.spans).to(device), torch.from_numpy(table.gain).to(device)
 
 
 def sum_half_band(
@@ -76,7 +83,7 @@ def sum_band(records: Records, shape: Shape, first: int, last: int, groups: int,
             continue
         line = target[index] * (width + 2)
         for part in range(shape.spans.shape[0]):
-            left, right, gain = _spans_at(records, index, shape, part, dy)
+            left, right, gain = spans_at(records, index, shape, part, dy)
             for x, sign in ((left, gain), (right, -gain)):
                 x = x.clamp(0, width)
                 i = x.long()
@@ -87,7 +94,7 @@ def sum_band(records: Records, shape: Shape, first: int, last: int, groups: int,
     return ends.view(rows, width + 2, groups, 4).cumsum(1)[:, :width]
 
 
-def _spans_at(records: Records, index: Tensor, shape: Shape, part: int, dy: int) -> tuple[Tensor, Tensor, Tensor]:
+def spans_at(records: Records, index: Tensor, shape: Shape, part: int, dy: int) -> tuple[Tensor, Tensor, Tensor]:
     """Left and right end, px, and brightness of one part of the records' discs `dy` rows below them; brightness 0 where
     they do not reach."""
     position, side, x = records.position[index], records.side[index], records.x[index]

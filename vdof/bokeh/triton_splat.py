@@ -7,8 +7,6 @@ only when this backend is used. With TRITON_INTERPRET=1 it runs on the CPU, slow
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 import triton
 import triton.language as tl
@@ -17,6 +15,7 @@ from torch import Tensor
 from vdof.bokeh.aperture import STEPS_PER_PIXEL, SpanTable
 from vdof.bokeh.layers import FULL_CLIP, Layers, field_of_view
 from vdof.bokeh.torch_records import Cut, Records, list_records
+from vdof.bokeh.torch_splat import place_table
 
 BAND_BYTES = 2 * 2**30
 """Accumulators held at a time; a band has as many rows as fit."""
@@ -30,7 +29,7 @@ def splat(layers: Layers, table: SpanTable, borders: Tensor, cat_eye: float, squ
     """Layers of sources -> picture (H,W,3), the layers' margin taken off."""
     _, height, width = layers.radius.shape
     margin, device = layers.margin, borders.device
-    spans, gain = place_table(table, device)
+    spans, gain = place_table(table, device)[0], torch.from_numpy(table.gain)
     groups = borders.numel() + 1 + max(layers.group_shift)
     cuts = [Cut(*field_of_view(layers, cat_eye, squeeze, fold).tolist()) for fold in (1, 2)]
     full, half = (list_records(layers, table, borders, cut, fold) for cut, fold in zip(cuts, (1, 2), strict=True))
@@ -43,12 +42,6 @@ def splat(layers: Layers, table: SpanTable, borders: Tensor, cat_eye: float, squ
         sums = add_spans(full, spans, gain, table.max_row, cuts[0], first, (rows, width), groups)
         composite(sums, coarse, first, size, margin, out[first - margin : first - margin + rows])
     return out
-
-
-@lru_cache(maxsize=8)
-def place_table(table: SpanTable, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The span table on the device, copied once."""
-    return torch.from_numpy(table.spans).to(device), torch.from_numpy(table.gain)
 
 
 def add_spans(

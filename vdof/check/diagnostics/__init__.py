@@ -5,7 +5,7 @@ A diagnostic that cannot tell says so: a false alarm on good footage is worse th
 
 from __future__ import annotations
 
-from vdof.check.diagnostics import focus_missed
+from vdof.check.diagnostics import dirty_bokeh, edge_faults, focus_missed, hierarchy, mixed_bokeh, separation, wall
 from vdof.check.diagnostics.sampled import Sampled
 from vdof.check.diagnostics.view import Eye
 from vdof.check.look import Gauge
@@ -13,7 +13,17 @@ from vdof.check.verdict import Diagnostic
 
 __all__ = ["all_gauges"]
 
-RULES = (focus_missed.RULE,)
+RULES = (
+    edge_faults.HALO,
+    wall.RULE,
+    mixed_bokeh.RULE,
+    hierarchy.HIERARCHY,
+    edge_faults.SMOKE,
+    dirty_bokeh.RULE,
+    hierarchy.MUD,
+    separation.RULE,
+    focus_missed.RULE,
+)
 """Those that judge single frames, in the order of the report."""
 
 

@@ -2,7 +2,7 @@
 
 Measured as the blur's diameter there in thousandths of the frame's width: the rendered coc where it is known, otherwise the
 blur that turns the sharp reference into the picture. 1/1200 of the width is the usual limit of what counts as sharp on a
-large screen; 3/1000 (2 px at 640, 6 px at 1920) is soft at a glance on a phone. A subject that is blurred as much as
+large screen; 4.5/1000 (3 px at 640, 9 px at 1920) is soft at a glance on a phone. A subject that is blurred as much as
 everything else (a soft lens, a low bit rate) is not a miss.
 """
 
@@ -27,7 +27,7 @@ def measure(view: View) -> Reading | Unjudged:
         return Unjudged("which part of the picture is the subject is not known")
     if face.sum() < 60 * view.unit**2:
         return Unjudged("the subject is too small to see whether its eyes are sharp")
-    blur = np.abs(view.coc) if view.coc is not None else find_blur(view)
+    blur = np.abs(view.coc) if view.coc is not None else view.once(find_blur)
     if blur is None:
         return Unjudged("without the sharp source or the coc a soft face and a missed focus look the same")
     known = face & np.isfinite(blur)
@@ -43,7 +43,7 @@ def measure(view: View) -> Reading | Unjudged:
 RULE = Rule(
     name="focus_missed",
     title="Focus missed: eyes or subject not the sharpest region",
-    threshold=3.0,
+    threshold=4.5,
     action="set focus.point=[x,y] on the eyes (or focus.distance_m=), or subject_distance_m in the shot log; "
     "a larger lens.f_number forgives more",
     measure=measure,

@@ -87,7 +87,7 @@ class Tally:
         """The clip's score; NaN where too few frames could be judged."""
         if self.judged == 0 or 2 * self.judged < sum(self.reasons.values()):
             return float("nan")
-        return float(np.quantile(self._scores, _SHARE, method="higher"))
+        return float(np.quantile(self._scores, _SHARE))
 
     def diagnose(self, name: str, title: str, threshold: float, action: str) -> Diagnostic:
         """The answer."""

@@ -6,8 +6,10 @@ are shares of the frame.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -22,6 +24,7 @@ _GAMMA = 2.2
 _EDGE_REACH = 6.0
 """Units on each side of the given subject's outline in which the coc says where the outline is."""
 
+T = TypeVar("T")
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -31,6 +34,13 @@ class View:
     """One look, reduced; maps are (h,w) float32, pictures (h,w,3)."""
 
     look: Look
+    _known: dict[Callable[..., Any], Any] = field(default_factory=dict)
+
+    def once(self, compute: Callable[[View], T]) -> T:
+        """`compute(self)`, kept: several diagnostics ask for the same."""
+        if compute not in self._known:
+            self._known[compute] = compute(self)
+        return cast(T, self._known[compute])
 
     @cached_property
     def ratio(self) -> float:

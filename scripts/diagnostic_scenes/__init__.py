@@ -1,0 +1,1 @@
+"""Procedural shots with and without the faults that the diagnostics look for."""

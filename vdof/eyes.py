@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vdof.faces import Face, FaceFinder, FaceSight, Picture, Points
+from vdof.faces import Face, FaceFinder, FaceSight, Head, Picture, Points
 from vdof.flow import Flow
 from vdof.focus import Observation
 from vdof.subject import Mask
@@ -28,9 +28,17 @@ SAME_PLACE = 0.7
 """A face found within so many face heights of a followed one is that one."""
 SWITCH = 0.1
 """The other eye must be nearer by this share of the face's height before focus goes over to it."""
-BESIDE_EYE = 0.3
+BESIDE_EYE = 0.15
 """Radius about the eye, in face heights, in which the face's disparity is read."""
 FEWEST_PIXELS = 9
+HAIR = 0.25
+"""Hair adds about this share of the face's height."""
+FADE = 2.0
+"""px of the map over which a raised head fades out."""
+SMALL_FACE = 24
+"""Rows of the map: estimators let smaller heads fade into what is behind them."""
+REACH_OF_SMALL = 1.2
+"""A small face is on a figure that comes within so many face heights of its eye."""
 LEAST_SIGHTS = 5
 """A face seen in fewer frames, in a shot that has as many, is taken for a mistake."""
 LONG_GAP = 24
@@ -124,7 +132,11 @@ class FaceFollower:
             track.disparity = disparity
         elif abs(disparity - track.disparity) > SAME_DEPTH * float(np.ptp(np.percentile(values, (2, 98)))):
             return None
-        return FaceSight(track.number, disparity, float(x), float(y), track.face.height / height, is_in(mask, x, y))
+        tall = track.face.height / height
+        is_small = tall * values.shape[0] < SMALL_FACE
+        is_on = touches(mask, x, y, REACH_OF_SMALL * tall if is_small else 0)
+        outline = track.face.outline / scale
+        return FaceSight(track.number, disparity, float(x), float(y), tall, outline, is_on, is_small)
 
 
 def observe_faces(
@@ -222,9 +234,23 @@ def read_disparity(values: NDArray[np.float32], outline: Points, eye: tuple[floa
     return float(values[min(rows - 1, middle[1]), min(columns - 1, middle[0])])
 
 
-def is_in(mask: Mask | None, x: float, y: float) -> bool:
-    """Whether the point (0..1) lies in a mask (h,w)."""
+def raise_head(values: NDArray[np.float32], head: Head) -> NDArray[np.float32]:
+    """The map (h,w) with a head, hair included, at least as near as its figure, fading out about it."""
+    scale = np.array(values.shape[::-1], np.float32)
+    low, high = (head.outline * scale).min(axis=0), (head.outline * scale).max(axis=0)
+    tall = float(high[1] - low[1])
+    middle, half = (low + high) / 2 - (0, HAIR * tall / 2), (high - low) / 2 + (HAIR * tall / 2, HAIR * tall / 2)
+    y, x = np.mgrid[0 : values.shape[0], 0 : values.shape[1]].astype(np.float32) + np.float32(0.5)
+    radius = np.hypot((x - middle[0]) / half[0], (y - middle[1]) / half[1])
+    weight = np.clip(1.5 * tall / 2 * (1 - radius) / FADE + 1, 0, 1)
+    raised = np.maximum(values, np.float32(head.disparity))
+    return (values + weight * (raised - values)).astype(np.float32)
+
+
+def touches(mask: Mask | None, x: float, y: float, reach: float) -> bool:
+    """Whether a mask (h,w) comes within `reach` of the point; both in shares, the reach of the frame's height."""
     if mask is None:
         return False
     height, width = mask.shape
-    return bool(mask[min(height - 1, int(y * height)), min(width - 1, int(x * width))])
+    row, column, far = min(height - 1, int(y * height)), min(width - 1, int(x * width)), int(reach * height)
+    return bool(mask[max(0, row - far) : row + far + 1, max(0, column - far) : column + far + 1].any())

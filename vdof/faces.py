@@ -60,7 +60,21 @@ class FaceSight:
     """The nearer eye, 0..1 from the top left."""
     height: float
     """Hairline to chin, share of the frame's height."""
+    outline: Points
+    """(n,2) x,y of the face, from hairline to chin, 0..1."""
     is_on_subject: bool
+    is_small: bool = False
+    """Whether it is too small on the map for a disparity of its own: there it is as far as its figure, where it has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A head that is too small on the map to have kept its depth, and the depth that it should have."""
+
+    outline: Points
+    """(n,2) x,y of its face, 0..1."""
+    disparity: float
+    """That of its figure, in the analysis' units."""
 
 
 class FaceFinder(Protocol):

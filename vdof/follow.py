@@ -1,15 +1,18 @@
 """What focus follows through a shot, smooth in time: the subject with its lean, the eyes; and how large the shot shows them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from torch import Tensor
 
 from vdof.calibrate import Framing
 from vdof.config import VdofConfig
-from vdof.faces import FaceSight
+from vdof.eyes import read_disparity
+from vdof.faces import FaceSight, Head
 from vdof.focus import FocusConfig, Observation, smooth_track
 from vdof.pulls import Track, hold_dropouts
-from vdof.upright import UPRIGHT, Lean
+from vdof.subject import PackedMask
+from vdof.upright import UPRIGHT, Lean, straighten
 from vdof.video import VideoInfo
 
 
@@ -37,24 +40,52 @@ def follow(
 
 
 def follow_eyes(
-    config: FocusConfig,
-    chosen: Sequence[FaceSight | None],
-    leans: Sequence[Lean],
-    seconds: Track,
+    config: FocusConfig, chosen: Sequence[FaceSight | None], own: Track, subject: Track, seconds: Track
 ) -> Track | None:
     """(n,) disparity of the eyes in focus, smooth and held where they are not to be seen; None: no face in the shot.
 
-    `chosen` is the face in each frame, from `vdof.eyes.choose_face`.
+    Args:
+        config: how slowly focus follows.
+        chosen: the face in each frame, from `vdof.eyes.choose_face`.
+        own: (n,) disparity at the eyes, from `read_faces`.
+        subject: (n,) disparity of the upright subject, which small faces on it share.
+        seconds: (n,) presentation time.
     """
-    values = [
-        np.nan if sight is None else lean.raise_to_reference(sight.disparity, sight.y) if sight.is_on_subject
-        else sight.disparity
-        for sight, lean in zip(chosen, leans, strict=True)
-    ]  # fmt: skip
-    is_seen = ~np.isnan(values)
+    is_seen = np.array([sight is not None for sight in chosen])
     if not is_seen.any():
         return None
-    return smooth_track(hold_dropouts(np.array(values), is_seen), seconds, config.smoothing_s)
+    is_figures = np.array([sight is not None and sight.is_small and sight.is_on_subject for sight in chosen])
+    values = np.where(is_figures, subject, own)
+    return smooth_track(hold_dropouts(values, is_seen), seconds, config.smoothing_s)
+
+
+def read_faces(
+    chosen: Sequence[FaceSight | None],
+    disparities: Iterable[Tensor],
+    figures: Sequence[PackedMask | None],
+    leans: Sequence[Lean],
+) -> Track:
+    """(n,) disparity at the chosen eyes once the subject is upright; NaN where there is no face.
+
+    `disparities` are (1,1,h,w) a frame, `figures` the subject in each.
+    """
+    values = np.full(len(chosen), np.nan)
+    for place, (sight, disparity, figure, lean) in enumerate(zip(chosen, disparities, figures, leans, strict=True)):
+        if sight is None:
+            continue
+        upright = disparity[0, 0].cpu().numpy()
+        if figure is not None:
+            upright = straighten(upright, figure.unpack(), lean)
+        values[place] = read_disparity(upright, sight.outline, (sight.x, sight.y), sight.height)
+    return values
+
+
+def list_heads(chosen: Sequence[FaceSight | None], eyes: Track) -> list[Head | None]:
+    """The heads in focus that are too small to have kept their depth; `eyes` (n,) is what they should have."""
+    return [
+        Head(sight.outline, float(level)) if sight is not None and sight.is_small and sight.is_on_subject else None
+        for sight, level in zip(chosen, eyes, strict=True)
+    ]
 
 
 def fill_feet(observed: list[Observation]) -> list[float] | None:

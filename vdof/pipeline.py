@@ -23,6 +23,7 @@ from vdof.config import VdofConfig, as_plain
 from vdof.device import choose_device
 from vdof.errors import VdofError
 from vdof.export import Exporter, FrameFacts
+from vdof.eyes import raise_head
 from vdof.files import hash_file
 from vdof.first_pass import analyse, read_small
 from vdof.lens_metadata import choose_track, opentrackio_samples, write_opentrackio
@@ -79,7 +80,9 @@ def run(config: VdofConfig, run_folder: Path) -> None:
         analysis = analyse(config, info, entries, device, cache, source_sha256, clock)
         with clock.measure("focus"):
             plan = plan_shots(config, info, analysis, entries, lambda: read_small(config, info))
-        check = RenderCheck(config.check, config.focus, plan, find_width(config, info)) if config.check.enabled else None
+        check = (
+            RenderCheck(config.check, config.focus, plan, find_width(config, info)) if config.check.enabled else None
+        )
         previews = render(config, info, analysis, plan, outputs.clip, exporter, device, clock, check)
     finally:
         if not config.cache.enabled:
@@ -174,6 +177,8 @@ def find_coc(sharp: Tensor, disparity: Tensor, step: FramePlan, *, has_edges: bo
     if step.figure is not None:
         upright = straighten(disparity[0, 0].cpu().numpy(), step.figure.unpack(), step.lean)
         disparity = torch.from_numpy(upright)[None, None].to(sharp.device)
+    if step.head is not None:
+        disparity = torch.from_numpy(raise_head(disparity[0, 0].cpu().numpy(), step.head))[None, None].to(sharp.device)
     is_fine = has_edges and disparity.shape[-2:] == sharp.shape[-2:]
     fine = disparity if is_fine else upsample_guided(disparity, sharp)
     metric = (step.scale.scale * fine + step.scale.offset).clamp(min=0)

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from vdof.analysis import Analysis, FrameRecord
 from vdof.calibrate import (
@@ -24,9 +25,9 @@ from vdof.calibrate import (
 from vdof.config import VdofConfig
 from vdof.errors import InputError
 from vdof.eyes import choose_face
-from vdof.faces import open_face_finder
+from vdof.faces import Head, open_face_finder
 from vdof.focus import Observation
-from vdof.follow import find_framing, follow, follow_eyes, upright_width
+from vdof.follow import find_framing, follow, follow_eyes, list_heads, read_faces, upright_width
 from vdof.lens import Lens
 from vdof.optics import coc_at_infinity, coc_scale
 from vdof.pulls import Track
@@ -60,6 +61,8 @@ class FramePlan:
     """What is taken out of the subject's disparity, in the analysis' units."""
     figure: PackedMask | None
     """Where the subject is; None: nothing is taken out."""
+    head: Head | None = None
+    """In focus, and to be brought to the depth of its figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ def plan_shots(
     wishes = [choose_focus(config.focus, entry) for entry in found]
     pictures = (frame.rgb for frame in read_small()) if any(map(needs_pictures, wishes)) else None
     finder = open_face_finder(config.focus.face_models) if any(map(needs_eyes, wishes)) else None
+    maps_again = (disparity for _, disparity in analysis.disparities()) if finder is not None else iter(())
     frames: list[FramePlan] = []
     reports: list[ShotReport] = []
     for records, entry, focus in zip(analysis.shots, found, wishes, strict=True):
@@ -93,7 +97,9 @@ def plan_shots(
         if shot_pictures is not None:
             deque(shot_pictures, maxlen=0)
         entry = entry or name_shot(entries, len(reports), records)
-        steps, report = plan_shot(config, info, analysis.kind, records, observed, entry, focus)
+        shot_again = islice(maps_again, len(records))
+        steps, report = plan_shot(config, info, analysis.kind, records, observed, shot_again, entry, focus)
+        deque(shot_again, maxlen=0)
         frames += steps
         reports.append(report)
     first, count = analysis.records[0].index, len(analysis.records)
@@ -106,15 +112,18 @@ def plan_shot(
     kind: str,
     records: list[FrameRecord],
     observed: list[Observation],
+    maps: Iterator[Tensor],
     entry: ShotEntry,
     focus: ShotFocus,
 ) -> tuple[list[FramePlan], ShotReport]:
-    """One shot: lens, distances, metres, and focus that follows smoothly."""
+    """One shot: lens, distances, metres, and focus that follows smoothly; `maps` (1,1,h,w) are read for faces only."""
     lens = entry.apply_lens(config.lens)
     seconds = np.array([float(record.pts * info.time_base) for record in records])
     track, leans = follow(config, observed, seconds, is_metric=kind == "disparity_metric")
     faces = choose_face(observed, focus.target.point) if needs_eyes(focus) else []
-    eyes = follow_eyes(config.focus, faces, leans, seconds) if faces else None
+    figures = vote([item.figure for item in observed])
+    own = read_faces(faces, maps, figures, leans) if faces else track
+    eyes = follow_eyes(config.focus, faces, own, track, seconds) if faces else None
     if faces and eyes is None:
         log.warning("shot %s: no face was found; focus is on the subject", entry.name.removeprefix("shot "))
     if eyes is not None and focus.mode == "eyes":
@@ -123,9 +132,10 @@ def plan_shot(
     framing = find_framing(observed, faces, info)
     scale, distances = tie_to_metres(config, kind, entry, lens, framing, observed, subject, background)
     focused, used = set_focus(config.focus, focus, lens, scale, observed, track, leans, records, seconds, eyes)
+    heads = [None] * len(observed) if eyes is None else list_heads(faces, eyes)
     steps = [
-        FramePlan(used, scale, float(distance), lean, figure)
-        for distance, lean, figure in zip(focused, leans, vote([item.figure for item in observed]), strict=True)
+        FramePlan(used, scale, float(distance), lean, figure, head)
+        for distance, lean, figure, head in zip(focused, leans, figures, heads, strict=True)
     ]
     measured = stand_in(entry, distances, kind)
     measured |= measure(used, info, scale, subject, background, focused)

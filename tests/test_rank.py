@@ -45,6 +45,7 @@ def make_run(
 
 def test_order_is_flagged_last_then_softness_breathing_halo_speed(tmp_path):
     make_run(tmp_path / "flagged", softness=50, breathing=0.3, verdict=FLAGGED)
+    make_run(tmp_path / "flagged less", softness=5, breathing=0.2, verdict=FLAGGED)
     make_run(tmp_path / "hard", softness=2)
     make_run(tmp_path / "soft", softness=9)
     make_run(tmp_path / "soft stiller", softness=9.1, breathing=0.001)
@@ -52,7 +53,7 @@ def test_order_is_flagged_last_then_softness_breathing_halo_speed(tmp_path):
     make_run(tmp_path / "soft cleaner faster", softness=9, halo=0.05, seconds=0.5)
     make_run(tmp_path / "unknown", softness=None)
     assert [run.name for run in order(find_runs(tmp_path))] == [
-        "soft stiller", "soft cleaner faster", "soft cleaner", "soft", "hard", "unknown", "flagged",
+        "soft stiller", "soft cleaner faster", "soft cleaner", "soft", "hard", "unknown", "flagged less", "flagged",
     ]  # fmt: skip
 
 

@@ -48,7 +48,9 @@ def describe(place: int, ranked: Run, label: list[tuple[str, str]]) -> list[str]
     if len(label) > 4:
         arguments += f" and {len(label) - 4} more"
     figures = [
-        f"{heading.lower()} {say_number(getattr(ranked, attribute))} {unit}" for attribute, heading, unit, *_ in COLUMNS
+        f"{heading.lower()} {say_number(value)} {unit}" if value is not None else f"{heading.lower()} not measured"
+        for attribute, heading, unit, *_ in COLUMNS
+        for value in [getattr(ranked, attribute)]
     ]
     breathes = ", flagged" if ranked.is_flagged else ""
     return [f"{place}. {arguments}", ", ".join(figures[:2]) + breathes, ", ".join(figures[2:])]

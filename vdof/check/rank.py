@@ -120,14 +120,15 @@ def find_clip(folder: Path, prefix: str, record: Mapping[str, Any], result: Chec
 
 
 def order(runs: Sequence[Run]) -> list[Run]:
-    """Runs that breathe last; of the others the softest transition first, then least breathing, least halo, fastest.
+    """Runs that breathe last, the stillest of them first; the others by softest transition, least breathing, least halo, speed.
 
     A transition counts as equally soft within steps of 10 %; what was not measured comes after what was.
     """
 
     def rank(run: Run) -> tuple[float, ...]:
         softness = run.softness
-        steps = math.inf if not softness else -round(math.log(softness, STEP))
+        steps = math.inf if softness is None else -float(round(math.log(max(softness, 0.01), STEP)))
+        steps = 0.0 if run.is_flagged else steps
         rest = (run.breathing, run.halo, None if run.frames_per_second is None else -run.frames_per_second)
         return (float(run.is_flagged), steps, *(math.inf if value is None else round(value, 3) for value in rest))
 

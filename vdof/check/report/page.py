@@ -143,5 +143,12 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         if isinstance(value, Mapping) and value:
             rows += flatten(value, f"{name}.")
         else:
-            rows.append((name, "none" if value is None else str(value)))
+            rows.append((name, write_value(value)))
     return rows
+
+
+def write_value(value: Any) -> str:
+    """As one types it on the command line."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"[{','.join(write_value(item) for item in value)}]" if isinstance(value, list | tuple) else str(value)

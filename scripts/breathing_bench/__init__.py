@@ -1,0 +1,1 @@
+"""What scripts/bench_breathing.py is made of: little films with known blur, and what is injected into them."""

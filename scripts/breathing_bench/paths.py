@@ -1,0 +1,87 @@
+"""How camera, subject and focus move, and how a bad depth estimate makes blur pulse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Path3D:
+    """A camera's way."""
+
+    position: np.ndarray
+    """(T,3) m, z forward."""
+    angles: np.ndarray
+    """(T,2) rad, across and down."""
+
+
+@dataclass(frozen=True)
+class Wobble:
+    """Disparity becomes `(1 + gain) d + offset`: sines of one size and rate."""
+
+    kind: str
+    """gain, offset, none"""
+    size: float
+    """Amplitude: of the gain, or as a share of the farthest plane's coc."""
+    hertz: float
+
+
+HONEST = ("still", "pan", "handheld", "dolly", "approach", "pull", "flicker")
+
+
+def move_camera(kind: str, times: np.ndarray, rng: np.random.Generator) -> Path3D:
+    """The camera's way in a film of this kind."""
+    count = len(times)
+    position, angles = np.zeros((count, 3)), np.zeros((count, 2))
+    if kind == "pan":
+        angles[:, 0] = np.deg2rad(rng.uniform(2, 5)) * (times - times.mean()) * rng.choice([-1, 1])
+    elif kind == "dolly":
+        position[:, 2] = rng.uniform(0.06, 0.2) * times * rng.choice([-1, 1])
+        position[:, 0] = rng.uniform(-0.08, 0.08) * times
+    elif kind == "handheld":
+        position = np.stack([shake(times, rng, rng.uniform(0.01, 0.03)) for _ in range(3)], axis=1)
+        angles = np.stack([shake(times, rng, np.deg2rad(rng.uniform(0.3, 1.0))) for _ in range(2)], axis=1)
+    elif kind in ("pull", "flicker", "approach") and rng.random() < 0.5:
+        angles = np.stack([shake(times, rng, np.deg2rad(0.3)) for _ in range(2)], axis=1)
+    return Path3D(position, angles)
+
+
+def shake(times: np.ndarray, rng: np.random.Generator, size: float) -> np.ndarray:
+    """(T,) a hand: sines from .2 to 3 Hz, the slow ones larger."""
+    rates = rng.uniform(0.2, 3.0, 6)
+    phases = rng.uniform(0, 2 * np.pi, 6)
+    waves = np.sin(2 * np.pi * rates[:, None] * times + phases[:, None]) / rates[:, None]
+    return size * waves.sum(axis=0) / np.sqrt(np.sum(0.5 / rates**2))
+
+
+def move_subject(kind: str, times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(T,) how much farther the subject is than at first, as a share of its distance."""
+    if kind != "approach":
+        return np.zeros(len(times))
+    share = times / times[-1]
+    smooth = share**2 * (3 - 2 * share) if rng.random() < 0.5 else share
+    return -rng.uniform(0.15, 0.4) * smooth
+
+
+def place_focus(
+    kind: str, times: np.ndarray, rng: np.random.Generator, subject_m: np.ndarray, wall_m: float
+) -> np.ndarray:
+    """(T,) focus, 1/m: on the subject; a pull goes to the wall, and sometimes comes back."""
+    focus = 1 / subject_m
+    if kind != "pull":
+        return focus
+    far = 1 / (wall_m * rng.uniform(0.6, 1.0))
+    duration = rng.uniform(0.6, 2.0)
+    begin = rng.uniform(0.5, 1.5)
+    weight = ease((times - begin) / duration)
+    if rng.random() < 0.4:
+        weight = weight - ease((times - begin - duration - rng.uniform(0.8, 1.5)) / duration)
+    return focus + weight * (far - focus)
+
+
+def ease(share: np.ndarray) -> np.ndarray:
+    """0..1 -> 0..1, as a focus puller's hand goes."""
+    x = np.clip(share, 0, 1)
+    return x**3 * (10 - 15 * x + 6 * x**2)

@@ -1,0 +1,95 @@
+"""A film, an injected wobble, and the score that the check gives it, in each of its three ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+from breathing_bench.paths import Wobble
+from breathing_bench.stage import FRAME_RATE, Film, Shown, blur, expose, film
+
+from vdof.check.lens_gauge import LensGauge
+from vdof.check.look import LensState, Look
+from vdof.check.pixel_gauge import PixelGauge
+from vdof.check.verdict import Breathing
+from vdof.focus import smooth_track
+
+
+def wobble_disparity(wobble: Wobble, seconds: float, phase: float) -> tuple[float, float]:
+    """(gain, offset as a share of the largest coc) at a time."""
+    wave = wobble.size * np.sin(2 * np.pi * wobble.hertz * seconds + phase)
+    return (1 + wave, 0.0) if wobble.kind == "gain" else (1.0, wave if wobble.kind == "offset" else 0.0)
+
+
+def run_pipeline(setting: Film, wobble: Wobble, noise: float = 0.004) -> Breathing:
+    """vdof's own coc: disparity with grain, and focus that follows it unless it is pulled."""
+    rng = np.random.default_rng(setting.seed + 1)
+    phase = rng.uniform(0, 2 * np.pi)
+    frames = list(film(setting))
+    span = max(float(np.ptp(item.disparity)) for item in frames)
+    seen = [wobble_disparity(wobble, item.seconds, phase) for item in frames]
+    focus = np.array([item.focus for item in frames])
+    times = np.array([item.seconds for item in frames])
+    is_planned = setting.kind == "pull"
+    if not is_planned:
+        focus = smooth_track(np.array([a * f + b * span for f, (a, b) in zip(focus, seen, strict=True)]), times, 0.4)
+    gauge = LensGauge(1.0)
+    ratio = 320 / setting.size[1]
+    size = (320, round(setting.size[0] * ratio))
+    for number, (item, (gain, offset)) in enumerate(zip(frames, seen, strict=True)):
+        grain = noise * span * cv2.resize(rng.standard_normal((18, 32)).astype(np.float32), size)
+        disparity = gain * cv2.resize(item.disparity, size, interpolation=cv2.INTER_AREA) + offset * span + grain
+        sharp = cv2.resize(expose(item.sharp, item.exposure), size, interpolation=cv2.INTER_AREA)
+        scale = item.scale * ratio
+        coc = (scale * (focus[number] - disparity)).astype(np.float32)
+        lens = LensState(scale, float(focus[number]), is_planned)
+        gauge.add(Look(number, item.seconds, 0, sharp, sharp, coc, lens=lens))
+    return gauge.finish()
+
+
+def run_pixels(setting: Film, wobble: Wobble, *, has_reference: bool, crf: int = 20) -> Breathing:
+    """Pixels after a codec, with or without the sharp film."""
+    rng = np.random.default_rng(setting.seed + 1)
+    phase = rng.uniform(0, 2 * np.pi)
+    sharp: list[np.ndarray] = []
+    blurred: list[np.ndarray] = []
+    for item in film(setting):
+        gain, offset = wobble_disparity(wobble, item.seconds, phase)
+        blurred.append(expose(blur(item, find_coc(item, setting, gain, offset)), item.exposure))
+        if has_reference:
+            sharp.append(expose(item.sharp, item.exposure))
+    gauge = PixelGauge("reference" if has_reference else "blind", 1.0)
+    partners = transcode(sharp, crf) if has_reference else None
+    for number, (image, is_key) in enumerate(transcode(blurred, crf)):
+        partner = next(partners)[0] if partners is not None else None
+        gauge.add(Look(number, number / FRAME_RATE, 0, image, partner, is_key=is_key))
+    return gauge.finish()
+
+
+def find_coc(item: Shown, setting: Film, gain: float, offset: float) -> list[float]:
+    """Diameter of each plane's disc, px: the pulse is of the blur itself."""
+    largest = setting.blur * setting.size[1]
+    return [gain * item.scale * (item.focus - near) + offset * largest for _, _, near in item.layers]
+
+
+def transcode(pictures: list[np.ndarray], crf: int) -> Iterator[tuple[np.ndarray, bool]]:
+    """Pictures (h,w,3) 0..1 through H.264 and back, and which are key frames."""
+    height, width = (side - side % 2 for side in pictures[0].shape[:2])
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+    encoder.time_base, encoder.framerate = Fraction(1, FRAME_RATE), Fraction(FRAME_RATE)
+    encoder.options = {"crf": str(crf), "preset": "veryfast"}
+    decoder = av.CodecContext.create("h264", "r")
+    packets = []
+    for number, picture in enumerate(pictures):
+        codes = (picture[:height, :width] * 255 + 0.5).astype(np.uint8)
+        frame = av.VideoFrame.from_ndarray(codes, format="rgb24")
+        frame.pts = number
+        packets += encoder.encode(frame)
+    packets += encoder.encode(None)
+    for packet in [*packets, None]:
+        for frame in decoder.decode(packet):
+            yield frame.to_ndarray(format="rgb24").astype(np.float32) / 255, frame.key_frame

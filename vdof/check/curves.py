@@ -15,7 +15,7 @@ GROUPS = 4
 _ROUNDS = 12
 _SHORTEST_FOR_SLOPE_S = 1.5
 """A shorter track has no slope of its own: it could not be told from the common curve."""
-_FEWEST = 3
+_FEWEST = 4
 """Tracks of a group that a frame needs."""
 
 Array = NDArray[np.float64]
@@ -42,7 +42,7 @@ def fit_common(values: Array, weights: Array, seconds: Array) -> Array:
         if number < _ROUNDS - 4:
             misfit = np.abs(rest - common)
             scale = 1.48 * np.median(misfit[seen]) + 1e-9
-            robust = w / np.maximum(1.0, misfit / (1.5 * scale))
+            robust = w / (1 + np.square(misfit / (2 * scale)))
     return np.where(has_enough, common, np.nan)
 
 

@@ -26,8 +26,9 @@ Array = NDArray[np.float64]
 class Region:
     """One part of the picture over one stretch of a shot.
 
-    `curves` (k,t): common log2 blur of independent groups of points; `causes` maps a name to a curve (t,) that explains
-    blur, with the least and the largest share of it that the blur may hold.
+    `curves` (k,t): what independent groups of points have in common, in log2 of blur, or, where `size` is given, in
+    pixels beside it. `causes` maps a name to a curve (t,) in the same unit that explains some of it, with the least and
+    the largest share that it may.
     """
 
     name: str
@@ -35,6 +36,27 @@ class Region:
     share: float
     """Of the points watched."""
     causes: dict[str, tuple[Array, float, float]] = field(default_factory=dict)
+    size: Array | None = None
+    """(t,) px: |coc| as planned."""
+    sharp: float = 1.0
+    """px: coc that looks sharp."""
+
+    def to_stops(self, change: Array) -> Array:
+        """What a change (t,) of the curves' unit does to the blur that is seen, in stops.
+
+        Blur that shows is the coc and the smallest one that looks sharp, added as independent blurs add.
+        """
+        if self.size is None:
+            return change
+        before = np.square(self.size) + self.sharp**2
+        return 0.5 * np.log2((np.square(self.size + change) + self.sharp**2) / before)
+
+    def to_power(self, power: Array, seconds: Array) -> Array:
+        """Power (t,) of the curves' unit, signed as noise makes it, in squared stops."""
+        if self.size is None:
+            return power
+        amplitude = np.sqrt(np.maximum(slide(power, seconds, _SPAN_S), 1e-12))
+        return np.asarray(power * np.square(self.to_stops(amplitude) / amplitude))
 
 
 @dataclass
@@ -77,7 +99,7 @@ def find_pulse(region: Region, seconds: Array, trend_order: int) -> Pulse:
         if strength > 0:
             part = float(np.clip(breathing.mean(axis=0) @ band / strength, low, high))
             breathing = breathing - part * band
-    power = common_power(breathing)
+    power = region.to_power(common_power(breathing), seconds)
     worst = float(slide(power, seconds, WORST_S).max())
     after = rms(breathing.mean(axis=0))
     amounts = [drift, breathing, flicker]
@@ -91,8 +113,13 @@ def find_pulse(region: Region, seconds: Array, trend_order: int) -> Pulse:
         breathing.mean(axis=0),
         power,
         1 - min(1.0, after**2 / before**2) if before > 0 else 0.0,
-        float(breathing.std(axis=0).mean()),
+        float(region.to_stops(np.asarray(breathing.std(axis=0))).mean()),
     )
+
+
+def find_rms(region: Region, amount: Array) -> float:
+    """RMS in stops of what the curves (k,t) share."""
+    return rms(region.to_stops(np.sqrt(np.maximum(common_power(amount), 0))))
 
 
 def find_spans(pulse: Pulse, stretch: Stretch, threshold: float) -> list[Span]:

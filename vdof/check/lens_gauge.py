@@ -19,6 +19,7 @@ from vdof.check.judge import SHORTEST_S, Region, Stretch, judge
 from vdof.check.look import LensState, Look
 from vdof.check.tracks import Follower
 from vdof.check.verdict import Breathing
+from vdof.focus import FocusConfig, smooth_track
 
 LONGEST_S = 30.0
 """A longer shot is judged in pieces, so that memory stays bounded."""
@@ -28,6 +29,8 @@ _TREND_ORDER = 2
 _FEWEST_POINTS = 12
 _SMALLEST_SHARE = 0.04
 """A region of fewer or a smaller share of the points is not judged."""
+_MOST_EXPLAINED = 2.0
+"""How many times the growth that flow measures may stand for: its own smoothness makes it too small."""
 _EDGE = 0.2
 """Relative range of coc around a point from which on it counts half: an edge in depth."""
 
@@ -91,11 +94,6 @@ def weigh(coc: np.ndarray, sharp: float) -> np.ndarray:
     return 1 / (1 + np.square(spread / (_EDGE * (np.abs(coc) + 2 * sharp))))
 
 
-def to_stops(coc: Array, sharp: float) -> Array:
-    """log2 of the blur that is seen: the coc and the smallest one that shows, added as independent blurs add."""
-    return 0.5 * np.log2(np.square(coc) + sharp**2)
-
-
 def find_regions(evidence: Evidence, lenses: list[LensState], sharp: float) -> Stretch:
     """Compare rendered and planned coc of each depth region."""
     stretch = Stretch(evidence.shot, evidence.frames, evidence.seconds, [])
@@ -105,42 +103,56 @@ def find_regions(evidence: Evidence, lenses: list[LensState], sharp: float) -> S
     coc, weight = evidence.columns["coc"], evidence.columns["weight"]
     scale = np.array([lens.scale_px_m for lens in lenses])
     focus = np.array([lens.focus_dioptres for lens in lenses])
-    disparity = focus - coc / scale
-    level = np.nanmedian(disparity, axis=1, keepdims=True)
-    is_near_focus = np.abs(np.nanmedian(coc, axis=1)) < 2 * sharp
+    disparity = np.nanmedian(focus - coc / scale, axis=1, keepdims=True)
+    usual = np.nanmedian(coc, axis=1)
     if not all(lens.is_planned for lens in lenses):
-        focus = settle_focus(focus, evidence, is_near_focus)
-    planned = scale * (focus - level)
-    residual = to_stops(coc, sharp) - to_stops(np.where(np.isfinite(coc), planned, np.nan), sharp)
-    grown = scale * (focus - level * np.exp2(evidence.total_growth))
-    expected = to_stops(grown, sharp) - to_stops(planned, sharp)
+        focus = settle_focus(focus, evidence, np.abs(usual) < 2 * sharp)
+    planned = np.where(np.isfinite(coc), scale * (focus - disparity), np.nan)
+    grown = -scale * disparity * (np.exp2(evidence.total_growth) - 1)
     groups = evidence.groups
-    for name, is_in in split_depth(np.nanmedian(coc, axis=1), sharp).items():
+    for name, is_in in split_depth(usual, sharp).items():
         count = np.isfinite(coc[is_in]).sum(axis=0).mean() if is_in.any() else 0
         share = count / max(np.isfinite(coc).sum(axis=0).mean(), 1)
         if count < _FEWEST_POINTS or share < _SMALLEST_SHARE:
             continue
-        curves = fit_groups(residual[is_in], weight[is_in], evidence.seconds, groups[is_in])
-        cause = np.nan_to_num(fit_common(expected[is_in], weight[is_in], evidence.seconds))
-        stretch.regions.append(Region(name, curves, float(share), {"motion in depth": (cause, 0.0, 1.3)}))
+        curves = fit_groups((coc - planned)[is_in], weight[is_in], evidence.seconds, groups[is_in])
+        cause = np.nan_to_num(fit_common(grown[is_in], weight[is_in], evidence.seconds))
+        size = bridge(np.abs(middle_of(planned[is_in])))
+        region = Region(name, curves, float(share), {"motion in depth": (cause, 0.0, _MOST_EXPLAINED)}, size, sharp)
+        stretch.regions.append(region)
     if not stretch.regions:
         stretch.reason = "no part of the picture could be followed for long enough"
     return stretch
 
 
+def middle_of(values: Array) -> Array:
+    """(t,) median of the points (n,t) seen in each frame; nan where there are none."""
+    middle = np.full(values.shape[1], np.nan)
+    has_any = np.isfinite(values).any(axis=0)
+    middle[has_any] = np.nanmedian(values[:, has_any], axis=0)
+    return middle
+
+
+def bridge(curve: Array) -> Array:
+    """The curve (t,) with its gaps filled from both sides."""
+    known = np.isfinite(curve)
+    places = np.arange(len(curve))
+    return np.interp(places, places[known], curve[known])
+
+
 def settle_focus(focus: Array, evidence: Evidence, is_near_focus: NDArray[np.bool_]) -> Array:
     """(t,) focus as it should be, 1/m: its trend, and of its faster part what the subject's own growth explains."""
-    drift, breathing, flicker = split_bands(focus, evidence.seconds, _TREND_ORDER)
+    drift, breathing, _ = split_bands(focus, evidence.seconds, _TREND_ORDER)
     if is_near_focus.sum() < _FEWEST_POINTS:
         return drift
-    growth = fit_common(
-        evidence.total_growth[is_near_focus], evidence.columns["weight"][is_near_focus], evidence.seconds
+    growth = bridge(
+        fit_common(evidence.total_growth[is_near_focus], evidence.columns["weight"][is_near_focus], evidence.seconds)
     )
-    cause = split_bands(np.nan_to_num(growth), evidence.seconds, _TREND_ORDER)[1]
-    power = float(cause @ cause)
-    largest = float(np.mean(focus) * np.log(2) * 1.3)
-    share = float(np.clip(breathing @ cause / power, 0, largest)) if power > 0 else 0.0
-    return drift + share * cause
+    causes = [growth, smooth_track(growth, evidence.seconds, FocusConfig().smoothing_s)]
+    parts = np.stack([split_bands(cause, evidence.seconds, _TREND_ORDER)[1] for cause in causes], axis=1)
+    shares, *_ = np.linalg.lstsq(parts, breathing, rcond=1e-3)
+    largest = float(np.mean(focus) * np.log(2) * _MOST_EXPLAINED)
+    return drift + parts @ np.clip(shares, -largest, largest)
 
 
 def split_depth(coc: Array, sharp: float) -> dict[str, NDArray[np.bool_]]:

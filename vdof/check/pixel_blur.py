@@ -58,15 +58,16 @@ def compare(image: Map, sharp: Map, sight: Sight) -> list[Blur]:
 def compare_level(level: int, image: Map, sharp: Map, sight: Sight) -> Blur:
     across, down = gradient(np.sqrt(np.maximum(image, 0)))
     own = gather(across * across + down * down, level, sight)
-    alike = []
+    energies, products = [], []
     for kernel in DISCS:
         guess = sharp if kernel is None else np.asarray(cv2.filter2D(sharp, -1, kernel), np.float32)
         gx, gy = gradient(np.sqrt(np.maximum(guess, np.float32(0))))
-        energy = gather(gx * gx + gy * gy, level, sight)
-        shared = gather(gx * across + gy * down, level, sight)
-        alike.append(shared / np.sqrt(np.maximum(energy * own, 1e-16)))
+        energies.append(gather(gx * gx + gy * gy, level, sight))
+        products.append(gather(gx * across + gy * down, level, sight))
+    energy = np.exp(FINER @ np.log(np.maximum(np.stack(energies), 1e-12)))
+    alike = (FINER @ np.stack(products)) / np.sqrt(np.maximum(energy * own, 1e-16))
     noise = (_NOISE / 2**level) ** 2
-    return find_peak(np.stack(alike), own / (own + 4 * noise), level)
+    return find_peak(alike, own / (own + 4 * noise), level)
 
 
 def find_peak(alike: Array, trust: Array, level: int) -> Blur:
@@ -76,10 +77,11 @@ def find_peak(alike: Array, trust: Array, level: int) -> Blur:
     columns = np.arange(points)
     before, top, after = (alike[best + step, columns] for step in (-1, 0, 1))
     bend = np.maximum(2 * top - before - after, 1e-6)
-    place = best + np.clip((after - before) / (2 * bend), -1.5, 1.5)
+    place = (best + np.clip((after - before) / (2 * bend), -1.5, 1.5)) / STEPS
+    bend = bend * STEPS**2
     radius = np.where(place >= 1, RADII[1] * np.exp2((place - 1) / 2), RADII[1] * np.maximum(place, 0))
     size = 0.5 * np.log2((radius * 2**level) ** 2 + NOTHING_BLURRED**2)
-    is_open = (place > 0) & (place < count - 1)
+    is_open = (place > 0) & (place < (count - 1) / STEPS)
     weight = trust * bend / (bend + 0.02) * np.clip(top, 0, 1) ** 4 * np.where(is_open, 1.0, 0.05)
     return Blur(size, weight)
 
@@ -141,4 +143,23 @@ def make_disc(radius: float) -> Map | None:
     return np.asarray(kernel / kernel.sum(), np.float32)
 
 
+def spline(count: int, steps: int) -> Array:
+    """(m,count) what takes values at 0..count-1 to those of their natural cubic spline, `steps` times as dense."""
+    bends = np.zeros((count, count))
+    inner = np.diag(np.full(count - 2, 4.0)) + np.diag(np.ones(count - 3), 1) + np.diag(np.ones(count - 3), -1)
+    second = np.zeros((count - 2, count))
+    for row in range(count - 2):
+        second[row, row : row + 3] = 6, -12, 6
+    bends[1:-1] = np.linalg.solve(inner, second)
+    places = np.arange((count - 1) * steps + 1) / steps
+    left = np.minimum(places.astype(int), count - 2)
+    b = (places - left)[:, None]
+    a = 1 - b
+    unit = np.eye(count)
+    return a * unit[left] + b * unit[left + 1] + ((a**3 - a) * bends[left] + (b**3 - b) * bends[left + 1]) / 6
+
+
+STEPS = 8
+"""Radii between two tried ones at which their likeness is looked up."""
+FINER = spline(len(RADII), STEPS)
 DISCS = tuple(make_disc(radius) for radius in RADII)

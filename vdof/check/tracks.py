@@ -51,7 +51,7 @@ class Sight:
 class Follower:
     """Follows points through one shot."""
 
-    def __init__(self, preset: str = "fast") -> None:
+    def __init__(self, preset: str = "medium") -> None:
         self._flow = DisFlow(FlowConfig(preset=preset, long_side=FLOW_LONG_SIDE))
         self._previous: NDArray[np.uint8] | None = None
         self._ids = np.empty(0, np.int64)

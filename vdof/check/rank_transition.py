@@ -14,6 +14,8 @@ OF_BACKGROUND = 0.9
 """Where the whole background is less than clearly blurred, this share of its blur ends the transition."""
 EVERY = 6
 """Frames between two that are measured."""
+THIN = 2
+"""Of their rows and columns, every so many count."""
 
 
 class TransitionGauge:
@@ -37,11 +39,12 @@ class TransitionGauge:
         self._seen += 1
         if look.coc is None or (self._seen - 1) % EVERY:
             return
-        width = look.coc.shape[1]
-        blur = np.abs(look.coc).astype(np.float32)
-        near = find_surroundings(look.subject, round(REACH * width))
+        blur = np.abs(look.coc[::THIN, ::THIN]) / THIN
+        subject = None if look.subject is None else look.subject[::THIN, ::THIN]
+        width = blur.shape[1]
+        near = find_surroundings(subject, round(REACH * width))
         low = SHARP_SHARE * width
-        away = blur if look.subject is None else blur[~look.subject]
+        away = blur if subject is None else blur[~subject]
         high = min(CLEARLY_BLURRED * width, OF_BACKGROUND * float(np.median(away))) if away.size else 0.0
         if high <= 1.5 * low:
             return

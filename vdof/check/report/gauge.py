@@ -11,6 +11,9 @@ from vdof.check.rank_transition import TransitionGauge
 BACKGROUND_PERCENTILE = 90
 """Of the coc outside the subject: what `vdof.subject` calls the background of a disparity, seen from behind the focus."""
 
+STEP = 4
+"""Rows and columns between two pixels that count for these."""
+
 
 @dataclass(frozen=True, slots=True)
 class Traces:
@@ -62,13 +65,13 @@ class ReportGauge:
 
 
 def split_coc(look: Look) -> tuple[np.ndarray, np.ndarray]:
-    """Coc (n,) inside the subject and (m,) outside, of every second row and column; empty where not known."""
+    """Coc (n,) inside the subject and (m,) outside, of every few rows and columns; empty where not known."""
     if look.coc is None:
         return np.empty(0, np.float32), np.empty(0, np.float32)
-    coc = look.coc[::2, ::2]
+    coc = look.coc[::STEP, ::STEP]
     if look.subject is None:
         return np.empty(0, np.float32), coc.ravel()
-    subject = look.subject[::2, ::2]
+    subject = look.subject[::STEP, ::STEP]
     return coc[subject], coc[~subject]
 
 

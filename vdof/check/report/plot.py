@@ -132,16 +132,7 @@ def draw(
     axis = choose_axis([value for curve in curves for value in curve.values], levels, may_be_log, at_least)
     time = TimeAxis(*(reach or (float(seconds[0]), float(seconds[-1]))))
     thinned = [thin(seconds, curve.values) for curve in curves]
-    drawn = [
-        Drawn(
-            curve.name,
-            curve.style,
-            trace(time, axis, times, values, cuts),
-            [round(float(value), 4) if math.isfinite(value) else None for value in values],
-            summarise(curve.values, unit),
-        )
-        for curve, (times, values) in zip(curves, thinned, strict=True)
-    ]
+    drawn = [draw_curve(curve, *points, time, axis, unit, cuts) for curve, points in zip(curves, thinned, strict=True)]
     steps = choose_log_steps(axis) if axis.is_log else choose_steps(axis.low, axis.high, 4)
     return Plot(
         name,
@@ -157,6 +148,15 @@ def draw(
         [widen(time.place(start), time.place(end)) for start, end in ranges],
         [round(time.place(cut), 2) for cut in cuts if time.first < cut <= time.last],
     )
+
+
+def draw_curve(
+    curve: Curve, times: np.ndarray, values: np.ndarray, time: TimeAxis, axis: Axis, unit: str, cuts: Values
+) -> Drawn:
+    """One curve, of which `times` and `values` are the points."""
+    shown = [round(float(value), 4) if math.isfinite(value) else None for value in values]
+    path = trace(time, axis, times, values, cuts)
+    return Drawn(curve.name, curve.style, path, shown, summarise(curve.values, unit))
 
 
 def widen(left: float, right: float) -> tuple[float, float]:

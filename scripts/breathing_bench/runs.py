@@ -8,9 +8,9 @@ from fractions import Fraction
 import av
 import cv2
 import numpy as np
+
 from breathing_bench.paths import Wobble
 from breathing_bench.stage import FRAME_RATE, Film, Shown, blur, expose, film
-
 from vdof.check.lens_gauge import LensGauge
 from vdof.check.look import LensState, Look
 from vdof.check.pixel_gauge import PixelGauge

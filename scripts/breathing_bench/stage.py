@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
 from breathing_bench.paths import Path3D, move_camera, move_subject, place_focus
 
 FRAME_RATE = 24
@@ -130,7 +131,9 @@ def shoot(
     matrix = np.array([[zoom, 0, left], [0, zoom, top]])
     flags = cv2.INTER_LINEAR if zoom > 0.7 else cv2.INTER_AREA
     border = cv2.BORDER_CONSTANT if plane.opacity.min() < 1 else cv2.BORDER_REFLECT
-    both = cv2.warpAffine(np.dstack([plane.light, plane.opacity]), matrix, (width, height), flags=flags, borderMode=border)
+    both = cv2.warpAffine(
+        np.dstack([plane.light, plane.opacity]), matrix, (width, height), flags=flags, borderMode=border
+    )
     return both[..., 0], both[..., 1], 1 / distance
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vdof.check.bands import BANDS, rms, slide, split_bands
 from vdof.check.curves import common_power
+from vdof.check.transitions import find_intended
 from vdof.check.verdict import CANNOT_JUDGE, FINE, FLAGGED, Breathing, Span
 
 SHORTEST_S = 1.5
@@ -88,33 +89,45 @@ class Pulse:
     """RMS in which one group's curve differs from another's."""
 
 
-def find_pulse(region: Region, seconds: Array, trend_order: int) -> Pulse:
-    """Measure one region."""
-    parts = [split_bands(curve, seconds, trend_order) for curve in region.curves]
+def find_pulse(region: Region, seconds: Array, trend_order: int) -> Pulse | None:
+    """Measure one region; None where its blur changes on purpose nearly all the time."""
+    curves, is_judged = set_aside_intended(region, seconds)
+    if seconds[is_judged].size < 2 or np.mean(is_judged) * (seconds[-1] - seconds[0]) < SHORTEST_S:
+        return None
+    parts = [split_bands(np.where(is_judged, curve, np.nan), seconds, trend_order) for curve in curves]
     drift, breathing, flicker = (np.stack(layer) for layer in zip(*parts, strict=True))
     before = rms(breathing.mean(axis=0))
     for cause, low, high in region.causes.values():
-        band = split_bands(cause, seconds, trend_order)[1]
+        band = split_bands(np.where(is_judged, cause, np.nan), seconds, trend_order)[1]
         strength = float(band @ band)
         if strength > 0:
             part = float(np.clip(breathing.mean(axis=0) @ band / strength, low, high))
             breathing = breathing - part * band
-    power = region.to_power(common_power(breathing), seconds)
+    power = np.where(is_judged, region.to_power(common_power(breathing), seconds), 0.0)
     worst = float(slide(power, seconds, WORST_S).max())
     after = rms(breathing.mean(axis=0))
-    amounts = [drift, breathing, flicker]
     return Pulse(
         region.name,
         float(np.sqrt(max(worst, 0.0))),
-        {
-            name: float(np.sqrt(max(common_power(amount).mean(), 0)))
-            for name, amount in zip(BANDS, amounts, strict=True)
-        },
-        breathing.mean(axis=0),
+        {name: find_rms(region, amount) for name, amount in zip(BANDS, (drift, breathing, flicker), strict=True)},
+        np.where(is_judged, region.to_stops(breathing.mean(axis=0)), np.nan),
         power,
         1 - min(1.0, after**2 / before**2) if before > 0 else 0.0,
         float(region.to_stops(np.asarray(breathing.std(axis=0))).mean()),
     )
+
+
+def set_aside_intended(region: Region, seconds: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """The curves without what the blur was meant to do, and the frames in which their pulse can be told."""
+    known = np.isfinite(region.curves).all(axis=0)
+    if region.size is not None or known.sum() < 2:
+        return region.curves, known
+    mean = np.interp(seconds, seconds[known], region.curves[:, known].mean(axis=0))
+    found = find_intended(mean, seconds)
+    if found is None:
+        return region.curves, known
+    trend, is_fast = found
+    return region.curves - trend, known & ~is_fast
 
 
 def find_rms(region: Region, amount: Array) -> float:
@@ -141,9 +154,11 @@ def judge(mode: str, stretches: Sequence[Stretch], threshold: float, trend_order
     """The verdict over all stretches; the worst region of the worst shot decides."""
     pulses: list[tuple[Stretch, Pulse]] = []
     for stretch in stretches:
-        pulses += [(stretch, find_pulse(region, stretch.seconds, trend_order)) for region in stretch.regions]
+        found = [find_pulse(region, stretch.seconds, trend_order) for region in stretch.regions]
+        pulses += [(stretch, pulse) for pulse in found if pulse is not None]
     if not pulses:
-        reason = stretches[0].reason if stretches else "no frame was seen"
+        reasons = [stretch.reason or "blur changes on purpose nearly all the time" for stretch in stretches]
+        reason = reasons[0] if reasons else "no frame was seen"
         unknown = score_shots(stretches, pulses)
         return Breathing(mode, float("nan"), threshold, CANNOT_JUDGE, reason, 0.0, shot_scores=unknown)
     worst_stretch, worst = max(pulses, key=lambda pair: pair[1].score)

@@ -1,7 +1,8 @@
 """Measure the stabiliser: synthetic sequences with exact depth, real clips, speed.
 
 scripts/bench depth                                    the synthetic table and the speed
-scripts/bench depth --clips a.mp4 b.mkv --onnx net.onnx --pictures DIR    real clips as well
+scripts/bench depth --only none --clips a.mp4 b.mkv --show DIR --subject .5 .4    real clips, to look at
+scripts/bench depth --clips a.mp4 b.mkv --onnx net.onnx --pictures DIR    real clips as well, with another network
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from depth_bench.clips import measure_clip, read_clip, write_pictures
 from depth_bench.corruption import HEAVY, MODERATE, Corruption, corrupt
 from depth_bench.metrics import Score, score
 from depth_bench.sequences import Sequence, Setting, make_sequence
+from depth_bench.show import show
 
 from vdof.depth import EmbeddedConfig, OnnxConfig, StreamEstimator, open_estimator
 from vdof.stabilise import stabilise
@@ -42,6 +44,15 @@ def main() -> None:
     parser.add_argument("--start", type=int, default=0, help="first frame of real clips")
     parser.add_argument("--frames", type=int, default=90, help="frames of real clips")
     parser.add_argument("--pictures", type=Path, help="folder for pictures of real clips, before and after")
+    parser.add_argument("--show", type=Path, help="folder for a video and a plot of real clips, before and after")
+    parser.add_argument(
+        "--subject",
+        type=float,
+        nargs=2,
+        default=[0.5, 0.5],
+        metavar=("X", "Y"),
+        help="--show: where the subject is in the last frame, 0..1",
+    )
     args = parser.parse_args()
     chosen = [setting for setting in SETTINGS if args.only in setting.name]
     if chosen:
@@ -106,6 +117,9 @@ def print_clips(args: argparse.Namespace) -> None:
         clip = read_clip(path, estimator, args.start, args.frames)
         stable = stabilise(clip.disparity, clip.rgb)
         before, after = measure_clip(clip.disparity, clip), measure_clip(stable, clip)
+        if args.show:
+            for written in show(args.show, clip, stable[:, 0].numpy(), args.subject):
+                print(f"  {written}")
         print(f"{clip.name}: {len(clip.rgb)} frames, OPWd {before:.2f} -> {after:.2f} %, ratio {after / before:.2f}")
         if args.pictures:
             middle = len(clip.rgb) // 2

@@ -44,8 +44,8 @@ class Schedule:
         return tuple(name for name in TAPS if progress < self.forced or name not in FINE_TAPS)
 
     def rate_at(self, step: int, progress: float) -> float:
-        """Return the step size: a warm-up of 200 steps, then half a cosine."""
-        return self.rate * min(1.0, (step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * progress)) + 1e-6
+        """Return the step size: a warm-up of 60 steps, then half a cosine."""
+        return self.rate * min(1.0, (step + 1) / 60) * 0.5 * (1 + math.cos(math.pi * progress)) + 1e-6
 
 
 class Training:

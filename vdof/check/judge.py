@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -69,7 +70,7 @@ class Stretch:
     seconds: Array
     regions: list[Region]
     reason: str = ""
-    """Why there are none."""
+    """Why there are none, or why that their blur holds still would prove nothing."""
 
 
 @dataclass
@@ -119,7 +120,7 @@ def find_pulse(region: Region, seconds: Array, trend_order: int) -> Pulse | None
 
 def set_aside_intended(region: Region, seconds: Array) -> tuple[Array, NDArray[np.bool_]]:
     """The curves without what the blur was meant to do, and the frames in which their pulse can be told."""
-    known = np.isfinite(region.curves).all(axis=0)
+    known = np.asarray(np.isfinite(region.curves).all(axis=0))
     if region.size is not None or known.sum() < 2:
         return region.curves, known
     mean = np.interp(seconds, seconds[known], region.curves[:, known].mean(axis=0))
@@ -156,36 +157,43 @@ def judge(mode: str, stretches: Sequence[Stretch], threshold: float, trend_order
     for stretch in stretches:
         found = [find_pulse(region, stretch.seconds, trend_order) for region in stretch.regions]
         pulses += [(stretch, pulse) for pulse in found if pulse is not None]
+        if stretch.regions and not any(owner is stretch for owner, _ in pulses):
+            stretch.reason = "blur changes on purpose nearly all the time"
+    times, curves = plot(stretches, pulses)
+    scores = score_shots(stretches, pulses)
     if not pulses:
-        reasons = [stretch.reason or "blur changes on purpose nearly all the time" for stretch in stretches]
-        reason = reasons[0] if reasons else "no frame was seen"
-        unknown = score_shots(stretches, pulses)
-        return Breathing(mode, float("nan"), threshold, CANNOT_JUDGE, reason, 0.0, shot_scores=unknown)
-    worst_stretch, worst = max(pulses, key=lambda pair: pair[1].score)
-    score = worst.score
+        reason = stretches[0].reason if stretches else "no frame was seen"
+        return Breathing(mode, math.nan, threshold, CANNOT_JUDGE, reason, 0.0, times=times, shot_scores=scores)
+    _, worst = max(pulses, key=lambda pair: pair[1].score)
+    proven = sum(len(stretch.seconds) for stretch in stretches if not stretch.reason)
+    share = proven / sum(len(stretch.seconds) for stretch in stretches)
+    verdict = FLAGGED if worst.score >= threshold else FINE if share > 0 else CANNOT_JUDGE
+    reason = stretches[0].reason if verdict == CANNOT_JUDGE else describe(worst, verdict, threshold, share)
+    confidence = find_confidence(worst, threshold) * (1.0 if verdict == FLAGGED else share)
     spans = [
         span for stretch, pulse in pulses if pulse.score >= threshold for span in find_spans(pulse, stretch, threshold)
     ]
-    verdict = FLAGGED if score >= threshold else FINE
     return Breathing(
         mode,
-        round(score, 5),
+        round(worst.score, 5),
         threshold,
         verdict,
-        describe(worst, verdict, threshold),
-        round(find_confidence(worst, threshold), 3),
+        reason,
+        round(confidence, 3),
         {name: round(max(pulse.bands[name] for _, pulse in pulses), 5) for name in BANDS},
         sorted(spans, key=lambda span: (span.first_frame, -span.stops)),
-        *plot(stretches, pulses),
-        shot_scores=score_shots(stretches, pulses),
+        times,
+        curves,
+        scores,
     )
 
 
-def describe(worst: Pulse, verdict: str, threshold: float) -> str:
+def describe(worst: Pulse, verdict: str, threshold: float, share: float) -> str:
     """The reason in one sentence."""
     if verdict == FLAGGED:
         return f"blur pulses by {worst.score:.3f} stops RMS in the {worst.region}, {threshold:g} or more is flagged"
-    return f"blur holds still: {worst.score:.3f} stops RMS at most ({worst.region}), {threshold:g} or more is flagged"
+    text = f"blur holds still: {worst.score:.3f} stops RMS at most ({worst.region}), {threshold:g} or more is flagged"
+    return text if share == 1 else f"{text}; {100 * (1 - share):.0f} % of the frames could not be judged"
 
 
 def find_confidence(worst: Pulse, threshold: float) -> float:

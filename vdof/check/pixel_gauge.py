@@ -11,7 +11,7 @@ from vdof.check.evidence import Evidence, Table
 from vdof.check.judge import SHORTEST_S, Region, Stretch, judge
 from vdof.check.look import Look
 from vdof.check.pixel_blur import LEVELS, LONG_SIDE, Blur, compare, measure_alone
-from vdof.check.tracks import Follower
+from vdof.check.tracks import FLOW_LONG_SIDE, Follower
 from vdof.check.verdict import Breathing
 
 LONGEST_S = 30.0
@@ -20,6 +20,10 @@ _TREND_ORDER = 3
 _FEWEST_POINTS = 16
 _SMALLEST_SHARE = 0.08
 _LEAST_WEIGHT = 0.1
+_SHUTTER = 0.5
+"""Share of a frame's time that a camera's shutter is usually open."""
+_STILL = 0.12
+"""Codes (0..255) by which a frame usually differs from the one before in a picture that stands still."""
 _WANTED = {"reference": 1.1, "blind": 0.9}
 """Blur in pixels of a level at which it is told best there."""
 
@@ -35,11 +39,13 @@ class PixelGauge:
         self._follower = Follower()
         self._stretches: list[Stretch] = []
         self._shot: int | None = None
+        self._before: np.ndarray | None = None
         self._start()
 
     def _start(self) -> None:
         names = [f"{kind}{level}" for level in range(LEVELS) for kind in ("size", "weight")]
-        self._table = Table(tuple(names))
+        self._table = Table(("light", *names))
+        self._changes: list[float] = []
 
     def add(self, look: Look) -> None:
         """See one more frame."""
@@ -54,7 +60,16 @@ class PixelGauge:
         codes = cv2.convertScaleAbs(image if sharp is None else sharp, alpha=255.0)
         sight = self._follower.follow(np.asarray(codes, np.uint8))
         blurs = measure_alone(image, sight) if sharp is None else compare(image, sharp, sight)
-        self._table.add(look.index, look.seconds, sight, name_columns(blurs), is_key=look.is_key)
+        smooth = np.asarray(cv2.blur(image if sharp is None else sharp, (33, 33)), np.float32)
+        light = np.log2(sight.sample(smooth) + 0.01)
+        self._table.add(look.index, look.seconds, sight, {"light": light, **name_columns(blurs)}, is_key=look.is_key)
+        self._note_change(image)
+
+    def _note_change(self, image: np.ndarray) -> None:
+        """How much the picture differs from the one before, in codes."""
+        if self._before is not None and self._before.shape == image.shape:
+            self._changes.append(255 * float(cv2.absdiff(self._before, image).mean()))
+        self._before = image
 
     def finish(self) -> Breathing:
         """The verdict."""
@@ -64,7 +79,11 @@ class PixelGauge:
     def _close(self) -> None:
         if len(self._table):
             assert self._shot is not None
-            self._stretches.append(find_regions(self._table.collect(self._shot), self._mode))
+            stretch = find_regions(self._table.collect(self._shot), self._mode)
+            if not stretch.reason and np.median(self._changes) < _STILL:
+                stretch.reason = "the picture stands still, so that its blur would hold still whatever made it"
+            self._stretches.append(stretch)
+        self._before = None
         self._start()
 
 
@@ -100,11 +119,41 @@ def find_regions(evidence: Evidence, mode: str) -> Stretch:
             continue
         useful = np.where(seen, weight[is_in], 0.0)
         curves = fit_groups(size[is_in], useful, evidence.seconds, groups[is_in])
-        growth = np.nan_to_num(fit_common(evidence.total_growth[is_in], useful, evidence.seconds))
-        stretch.regions.append(Region(name, curves, float(share), {"motion in depth": (growth, -3.0, 3.0)}))
+        causes = find_causes(evidence, is_in, useful, float(np.median(usual[is_in])), mode)
+        stretch.regions.append(Region(name, curves, float(share), causes))
     if not stretch.regions:
         stretch.reason = "too little texture to tell how blurred the picture is"
     return stretch
+
+
+def find_causes(
+    evidence: Evidence, is_in: NDArray[np.bool_], useful: Array, size: float, mode: str
+) -> dict[str, tuple[Array, float, float]]:
+    """What else changes how blurred a region looks, as curves (t,) in stops, and how much of each may be believed."""
+
+    def share(values: Array) -> Array:
+        return np.nan_to_num(fit_common(values[is_in], useful, evidence.seconds))
+
+    causes = {
+        "motion in depth": (share(evidence.total_growth), -3.0, 3.0),
+        "exposure": (share(evidence.columns["light"]), -0.5, 0.5),
+    }
+    if mode == "blind":
+        length = evidence.columns["speed"] * LONG_SIDE / FLOW_LONG_SIDE * _SHUTTER
+        smear = 0.5 * np.log2(1 + np.square(length) / 12 / (np.exp2(2 * size) / 4))
+        causes["motion blur"] = (share(smear), 0.0, 2.0)
+    causes |= {f"compression, {name}": (curve, -1.0, 1.0) for name, curve in list_codec_beats(evidence).items()}
+    return causes
+
+
+def list_codec_beats(evidence: Evidence) -> dict[str, Array]:
+    """Curves (t,) that start anew with every key frame, where there are several."""
+    starts = np.flatnonzero(evidence.is_key)
+    if len(starts) < 3:
+        return {}
+    last = np.maximum.accumulate(np.where(evidence.is_key, np.arange(len(evidence.seconds)), starts[0]))
+    age = np.maximum(evidence.seconds - evidence.seconds[last], 0)
+    return {"fading": np.exp(-age / 0.1), "sawtooth": age / max(float(age.max()), 1e-6)}
 
 
 def choose_levels(evidence: Evidence, wanted: float) -> tuple[Array, Array, NDArray[np.int64]]:

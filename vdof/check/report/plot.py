@@ -233,11 +233,12 @@ def summarise(values: Values, unit: str) -> str:
     """The range of a curve in words."""
     known = [float(value) for value in values if math.isfinite(value)]
     low, high = min(known), max(known)
-    ends = [write_number(low), write_number(high)]
+    size = max(abs(low), abs(high))
+    digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 0.1 else 3
+    ends = [write_number(value, digits) for value in (low, high)]
     return f"{ends[0]} {unit}" if ends[0] == ends[1] else f"{ends[0]} to {ends[1]} {unit}"
 
 
-def write_number(value: float) -> str:
-    """Two decimals below 10, none above 100, with a minus sign that lines up."""
-    digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
-    return f"{value:.{digits}f}".replace("-", "\u2212")
+def write_number(value: float, digits: int) -> str:
+    """With a minus sign that lines up, and no minus before a zero."""
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "\u2212")

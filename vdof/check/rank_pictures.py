@@ -51,7 +51,7 @@ def find_part(pictures: Sequence[Picture]) -> tuple[float, float, float, float]:
     half = (size[0] // 2, size[1] // 2)
     inside = np.s_[half[1] : height - half[1], half[0] : COMPARE_WIDTH - half[0]]
     found = (differs * is_sharp)[inside]
-    if differs[inside].max() < 0.5:
+    if differs[inside].max() < 0.5 or found.max() <= 0:
         return middle
     row, column = np.unravel_index(int(found.argmax()), found.shape)
     x0, y0 = min(int(column) / COMPARE_WIDTH, 1 - PART), min(int(row) / height, 1 - PART)

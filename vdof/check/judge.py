@@ -83,7 +83,7 @@ class Pulse:
     breathing: Array
     """(t,) the breathing band of its curve, causes taken out."""
     power: Array
-    """(t,) noise-free power of it."""
+    """(t,) its power, squared stops: what the groups share, and of that as much as they agree on."""
     explained: float
     """Share of the breathing band's power that the causes took."""
     noise: float
@@ -104,7 +104,10 @@ def find_pulse(region: Region, seconds: Array, trend_order: int) -> Pulse | None
         if strength > 0:
             part = float(np.clip(breathing.mean(axis=0) @ band / strength, low, high))
             breathing = breathing - part * band
-    power = np.where(is_judged, region.to_power(common_power(breathing), seconds), 0.0)
+    shared = slide(common_power(breathing), seconds, WORST_S)
+    whole = slide(np.square(breathing).mean(axis=0), seconds, WORST_S)
+    coherence = np.clip(shared / np.maximum(whole, 1e-12), 0, 1)
+    power = np.where(is_judged, coherence * region.to_power(common_power(breathing), seconds), 0.0)
     worst = float(slide(power, seconds, WORST_S).max())
     after = rms(breathing.mean(axis=0))
     return Pulse(

@@ -26,7 +26,7 @@ LONG_SIDE = 480
 """px of the finest level."""
 RADII = (0.0, 0.5, 0.71, 1.0, 1.41, 2.0, 2.83)
 """px of the discs tried at every level: half octaves."""
-NOTHING_BLURRED = 0.5
+NOTHING_BLURRED = 0.8
 """px of the finest level: the radius below which all radii look alike."""
 _CELL = 4
 """px of a level whose energies are added up before anything else."""

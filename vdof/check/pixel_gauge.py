@@ -111,6 +111,7 @@ def find_regions(evidence: Evidence, mode: str) -> Stretch:
     size, weight, level = choose_levels(evidence, _WANTED[mode])
     usual = np.nanmedian(size, axis=1)
     groups = evidence.groups
+    followed = find_growth_in_focus(evidence, usual, weight)
     for name, is_in in split_blur(usual, level).items():
         seen = np.isfinite(size[is_in]) & (weight[is_in] > _LEAST_WEIGHT)
         count = seen.sum(axis=0).mean() if is_in.any() else 0
@@ -120,10 +121,18 @@ def find_regions(evidence: Evidence, mode: str) -> Stretch:
         useful = np.where(seen, weight[is_in], 0.0)
         curves = fit_groups(size[is_in], useful, evidence.seconds, groups[is_in])
         causes = find_causes(evidence, is_in, useful, float(np.median(usual[is_in])), mode)
+        causes["focus following its subject"] = (followed, -3.0, 3.0)
         stretch.regions.append(Region(name, curves, float(share), causes))
     if not stretch.regions:
         stretch.reason = "too little texture to tell how blurred the picture is"
     return stretch
+
+
+def find_growth_in_focus(evidence: Evidence, usual: Array, weight: Array) -> Array:
+    """(t,) log2 of how the sharpest fifth of the picture grows: focus that stays on a moving subject blurs all else."""
+    is_sharpest = usual <= np.quantile(usual, 0.2)
+    known = np.where(np.isfinite(evidence.columns["growth"][is_sharpest]), weight[is_sharpest] + 0.01, 0.0)
+    return np.nan_to_num(fit_common(evidence.total_growth[is_sharpest], known, evidence.seconds))
 
 
 def find_causes(

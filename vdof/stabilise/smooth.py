@@ -18,6 +18,9 @@ _REACH = 2
 """px: how far a network's edge wavers. Carried values that are found this near are believed."""
 _EDGE = 2.0
 """tolerances: a step at which a pixel's own disparity counts half."""
+_EASE = 0.75
+"""Where flow is trusted and no edge is near, a point is the same point whatever the network makes of it: there a carried
+value may lie 1 / (1 - this) times as far outside."""
 _LEAST_WEIGHT = np.float32(1e-3)
 _ROWS = 64
 """rows a thread computes at a time."""
@@ -105,7 +108,7 @@ def carry(own: Measured, neighbour: np.ndarray | None, link: Link | None, step: 
 
     result = np.empty_like(neighbour)
     maps = (own.disparity, own.lowest, own.highest, own.weight, neighbour, link.flow, link.trust)
-    numbers = (np.float32(v) for v in (step.gain, step.offset, kappa, 1 / own.tolerance))
+    numbers = (np.float32(v) for v in (step.gain, step.offset, kappa, 1 / own.tolerance, _EASE))
     run_rows(carry_rows, 0, len(result), *maps, *numbers, result, step=_ROWS)
     return result
 

@@ -41,7 +41,7 @@ def measure_rows(y0, y1, disparity, scale, shift, reach, per_edge, least, level,
 
 @compiled
 def carry_rows(  # type: ignore[no-untyped-def]
-    y0, y1, level, lowest, highest, weight, before, flow, trust, gain, offset, kappa, per_tolerance, result
+    y0, y1, level, lowest, highest, weight, before, flow, trust, gain, offset, kappa, per_tolerance, ease, result
 ):
     """The running sum (h,w,2: total, count) at a frame from its neighbour's, fetched along the flow where it is believed."""
     h, w = level.shape
@@ -62,8 +62,10 @@ def carry_rows(  # type: ignore[no-untyped-def]
             count = upper * (one - b) + (before[bottom, left, 1] * (one - a) + before[bottom, right, 1] * a) * b
             total = gain * total + offset * count
             value = total / count
+            seen = _look_up(trust, trust_y, trust_x)
+            keep = kappa * seen
             outside = max(lowest[y, x] - value, value - highest[y, x]) * per_tolerance
-            keep = kappa * _look_up(trust, trust_y, trust_x)
+            outside *= one - ease * weight[y, x] * seen * seen
             if outside > 0:
                 keep *= np.float32(math.exp(-half * outside * outside))
             result[y, x, 0] = weight[y, x] * level[y, x] + keep * total

@@ -82,3 +82,8 @@ def test_metric_depth_within_a_quarter_of_the_log_is_no_news(caplog):
     assert caplog.text == ""
     check_metric(Distances(2.0, 6.0), 4.0, None, "kitchen")
     assert "the log says subject 4 m, metric depth 2 m; the depth is used as it is" in caplog.text
+    caplog.clear()
+    check_metric(Distances(2.0, 9000.0), 2.0, 200.0, "kitchen")
+    assert caplog.text == ""
+    check_metric(Distances(2.0, 6.0), 2.0, 1.0, "kitchen")
+    assert "the log says background 1 m, metric depth 6 m" in caplog.text

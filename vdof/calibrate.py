@@ -23,7 +23,8 @@ MIN_CONTRAST, MIN_GIVEN_CONTRAST = 0.12, 0.02
 """Least (ds - db), as a share of the shot's disparity range, with assumed and with given distances: less is not a subject
 before a background."""
 DISAGREEMENT = 0.25
-"""Metric depth and the log are told apart in a message from this relative difference on."""
+"""Metric depth and the log are told apart in a message from this relative difference on: of the distance to the subject,
+and of the blur of the background, which at 200 m is as at 10 km."""
 SWAPPED = 0.25
 """Two logged distances count as swapped when each is this near to what the picture says of the other."""
 
@@ -57,6 +58,11 @@ class Distances:
     @property
     def is_assumed(self) -> bool:
         return bool(self.assumed)
+
+    @property
+    def contrast(self) -> float:
+        """Disparity between subject and background, 1/m: what the background's blur is proportional to."""
+        return 1 / self.subject_m - 1 / (self.subject_m + self.background_m)
 
     @property
     def source(self) -> str:
@@ -170,16 +176,17 @@ def check_metric(measured: Distances, subject_m: float | None, background_m: flo
             f"the depth shows the subject at {measured.subject_m:.2f} m and the background {measured.background_m:.2f} m "
             "behind it; exchange them in the shot log"
         )
-    pairs = (("subject", subject_m, measured.subject_m), ("background", background_m, measured.background_m))
-    for name, logged, found in pairs:
-        if logged is not None and abs(found / logged - 1) > DISAGREEMENT:
+    logged = Distances(subject_m or measured.subject_m, background_m or measured.background_m)
+    pairs = (
+        ("subject", subject_m, measured.subject_m, measured.subject_m / logged.subject_m),
+        ("background", background_m, measured.background_m, measured.contrast / logged.contrast),
+    )
+    for name, said, found, ratio in pairs:
+        if said is not None and abs(ratio - 1) > DISAGREEMENT:
             log.warning(
                 "shot %s: the log says %s %.3g m, metric depth %.3g m; the depth is used as it is",
-                shot,
-                name,
-                logged,
-                found,
-            )
+                shot, name, said, found,
+            )  # fmt: skip
 
 
 def is_swapped(seen: Distances, subject_m: float, background_m: float) -> bool:

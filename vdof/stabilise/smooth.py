@@ -18,7 +18,7 @@ _REACH = 2
 """px: how far a network's edge wavers. Carried values that are found this near are believed."""
 _EDGE = 2.0
 """tolerances: a step at which a pixel's own disparity counts half."""
-_EASE = 0.75
+_EASE = 0.6
 """Where flow is trusted and no edge is near, a point is the same point whatever the network makes of it: there a carried
 value may lie 1 / (1 - this) times as far outside."""
 _LEAST_WEIGHT = np.float32(1e-3)

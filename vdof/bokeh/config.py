@@ -37,6 +37,12 @@ class BokehConfig:
     """auto: numba on the CPU, Triton on CUDA where it is installed, torch otherwise. Or one of numba, triton, torch."""
     reveal: bool = True
     """Take mixed pixels apart and estimate what lies behind blurred edges; off is faster and plainer."""
+    tile: int | None = None
+    """Rows of the frame splatted at a time, a multiple of 8; null: as many as `tile_memory_gb` holds."""
+    tile_memory_gb: float = 1.0
+    """Working memory of the splat, GB, beside the frame's layers; larger frames are done in bands, with the same result."""
+    half: bool = False
+    """torch and Triton: keep colours and opacities of the layers at 16 bits; sums stay at 32."""
     highlights: HighlightsConfig = field(default_factory=HighlightsConfig)
     """Recovery of clipped lights; meant for 8-bit sources, leave it off for scene-linear ones."""
 
@@ -44,4 +50,12 @@ class BokehConfig:
         if self.backend not in BACKENDS:
             raise ConfigError(
                 f"bokeh.backend must be one of {', '.join(BACKENDS)}, got {self.backend!r}; choose one of them"
+            )
+        if self.tile is not None and (self.tile < 8 or self.tile % 8):
+            raise ConfigError(f"bokeh.tile must be a multiple of 8 rows, got {self.tile}; set it so, or to null")
+        if not 0.05 <= self.tile_memory_gb <= 1000:
+            raise ConfigError(f"bokeh.tile_memory_gb must be from 0.05 to 1000 GB, got {self.tile_memory_gb:g}")
+        if self.half and self.backend == "numba":
+            raise ConfigError(
+                "bokeh.half: numba has no 16-bit storage; use bokeh.backend=torch or triton, or half=false"
             )

@@ -75,6 +75,10 @@ class Layers:
     """(L,H,W) opacity 0..1; 0 is no source."""
     margin: int
     """Extension beyond the picture, px."""
+    above: int = 0
+    """Rows of the whole picture's layers above these, where these are a band of them."""
+    total_rows: int | None = None
+    """Rows of the whole picture's layers; None: these are whole."""
 
     @property
     def group_shift(self) -> tuple[int, ...]:
@@ -90,9 +94,9 @@ def measure_level(picture: Tensor) -> float:
 def field_of_view(layers: Layers, cat_eye: float, squeeze: float, fold: int) -> NDArray[np.float32]:
     """Centre x and y (row index) of the picture in the layers, displacement of the cutting circle per px, squeeze, fold;
     in pixels of the resolution that is `fold` times coarser."""
-    height, width = layers.radius.shape[1:]
+    height, width = layers.total_rows or layers.radius.shape[1], layers.radius.shape[2]
     half_diagonal = math.hypot(height - 2 * layers.margin, width - 2 * layers.margin) / 2
-    centre = (width / 2 / fold, height / 2 / fold - 0.5)
+    centre = (width / 2 / fold, (height / 2 - layers.above) / fold - 0.5)
     return np.array([*centre, cat_eye / half_diagonal * fold, squeeze, fold], np.float32)
 
 

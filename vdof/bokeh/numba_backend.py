@@ -15,6 +15,7 @@ from vdof.bokeh.lights import take_lights
 from vdof.bokeh.numba_layers import split_layers
 from vdof.bokeh.numba_lights import shine
 from vdof.bokeh.numba_splat import splat
+from vdof.bokeh.tiles import splat_in_bands
 from vdof.lens import Lens
 
 
@@ -27,15 +28,22 @@ def render_frame(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -
     colour = pad(rgb.permute(1, 2, 0).numpy(), margin)
     signed = pad(radius.numpy(), margin)
     table = span_table(lens, largest)
+
+    def splat_all(layers: Layers) -> NDArray[np.float32]:
+        bands = splat_in_bands(
+            lambda part: splat(part, table, borders, lens.cat_eye, lens.squeeze), layers, config, "numba"
+        )
+        return bands[0] if len(bands) == 1 else np.concatenate(bands)
+
     if not config.reveal:
         layers = Layers(colour[None], signed[None], np.ones_like(signed)[None], margin)
-        return finish(splat(layers, table, borders, lens.cat_eye, lens.squeeze))
+        return finish(splat_all(layers))
     level = measure_level(rgb)
     lights = take_lights(torch.from_numpy(colour), torch.from_numpy(signed), torch.from_numpy(borders), level, margin)
     if lights:
         repeat_border(colour, margin)
     layers = split_layers(colour, signed, margin, level)
-    out = splat(layers, table, borders, lens.cat_eye, lens.squeeze)
+    out = splat_all(layers)
     if lights:
         shine(lights, layers, table, borders, lens.cat_eye, lens.squeeze, out)
     return finish(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,7 @@ from vdof.bokeh.config import BokehConfig
 from vdof.bokeh.ladder import group_borders
 from vdof.bokeh.layers import Layers, margin_of, measure_level
 from vdof.bokeh.lights import take_lights
+from vdof.bokeh.tiles import splat_in_bands
 from vdof.bokeh.torch_layers import split_layers
 from vdof.bokeh.torch_lights import shine
 from vdof.bokeh.torch_splat import splat
@@ -46,9 +48,17 @@ def render_with(
     colour, signed = padded[:3].permute(1, 2, 0), padded[3]
     borders = torch.from_numpy(group_borders(lowest, highest)).to(rgb.device)
     table, shape = span_table(lens, largest), (lens.cat_eye, lens.squeeze)
+
+    def splat_all(layers: Layers) -> Tensor:
+        if config.half:
+            layers = replace(layers, colour=layers.colour.half(), weight=layers.weight.half())
+        return torch.cat(
+            splat_in_bands(lambda part: splat_layers(part, table, borders, *shape), layers, config, "torch")
+        )
+
     if not config.reveal:
         layers = Layers(colour[None], signed[None], torch.ones_like(signed)[None], margin)
-        return splat_layers(layers, table, borders, *shape).permute(2, 0, 1).contiguous()
+        return splat_all(layers).permute(2, 0, 1).contiguous()
     level = measure_level(rgb)
     colour = colour.contiguous()
     lights = take_lights(colour, signed, borders, level, margin)
@@ -56,7 +66,7 @@ def render_with(
         inner = colour[margin:-margin, margin:-margin].permute(2, 0, 1)[None]
         colour = F.pad(inner, (margin,) * 4, mode="replicate")[0].permute(1, 2, 0)
     layers = split_layers(colour, signed, margin, level)
-    out = splat_layers(layers, table, borders, *shape)
+    out = splat_all(layers)
     if lights:
         shine(lights, layers, table, borders, *shape, out)
     return out.permute(2, 0, 1).contiguous()

@@ -98,14 +98,14 @@ def pick_full(layers: Layers) -> Sources:
     layer, y, x = (weight > 1e-3).nonzero(as_tuple=True)
     at = (layer, y, x)
     shift = torch.tensor(layers.group_shift, device=x.device)[layer]
-    return Sources(x + 0.5, y, shift, layers.radius[at], weight[at], layers.colour[at])
+    return Sources(x + 0.5, y, shift, layers.radius[at], weight[at].float(), layers.colour[at].float())
 
 
 def merge_half(layers: Layers, borders: Tensor) -> Sources:
     """The share splatted at half resolution, merged over 2x2 pixels where layer and group agree."""
     weight = layers.weight * half_share(layers.radius)
     layer, y, x = (weight > 1e-3).nonzero(as_tuple=True)
-    w, radius, colour = weight[layer, y, x], layers.radius[layer, y, x], layers.colour[layer, y, x]
+    w, radius, colour = weight[layer, y, x].float(), layers.radius[layer, y, x], layers.colour[layer, y, x].float()
     group = torch.bucketize(radius.contiguous(), borders, right=True)
     height, width = (-(-side // 2) for side in layers.radius.shape[1:])
     key = (((y // 2) * width + x // 2) * len(layers.group_shift) + layer) * (borders.numel() + 1) + group

@@ -1,0 +1,70 @@
+"""Tiled is whole: the bands of a frame are the frame, for every backend and effect."""
+
+import pytest
+import torch
+
+from vdof.bokeh import render_coc
+from vdof.bokeh.config import BokehConfig
+from vdof.bokeh.tiles import choose_rows
+from vdof.errors import ConfigError
+from vdof.lens import Lens
+
+LENSES = {
+    "round": Lens(),
+    "blades": Lens(blades=6, squeeze=1.5),
+    "cat eye": Lens(cat_eye=0.5, vignetting_stops=1.0, spherical_aberration=0.5),
+    "colour": Lens(axial_colour_um=20.0),
+}
+
+
+CASES = [("numba", name) for name in LENSES] + [("torch", "cat eye")]
+
+
+def make_picture(size=(48, 60)):
+    """Random cells on both sides of focus, with a few bright lights."""
+    generator = torch.Generator().manual_seed(3)
+    cells = (1, 1, size[0] // 12, size[1] // 12)
+    coc = (torch.rand(cells, generator=generator) - 0.5) * 30
+    rgb = torch.rand((1, 3, *size), generator=generator) ** 4
+    rgb[..., 20::31, 11::53] = 30.0
+    return rgb, torch.nn.functional.interpolate(coc, size)
+
+
+@pytest.mark.parametrize(("backend", "name"), CASES)
+def test_tiled_is_whole(backend, name):
+    rgb, coc = make_picture()
+    whole = render_coc(rgb, coc, LENSES[name], BokehConfig(backend=backend, tile=48))
+    tiled = render_coc(rgb, coc, LENSES[name], BokehConfig(backend=backend, tile=16))
+    assert (tiled - whole).abs().max() <= 1e-5 * whole.max()
+
+
+def test_half_storage_changes_next_to_nothing_in_a_night():
+    rgb, coc = make_picture()
+    rgb = rgb * 0.01 + (rgb > 1) * rgb
+    full, half = (render_coc(rgb, coc, Lens(), BokehConfig(backend="torch", half=flag)) for flag in (False, True))
+    shown = [picture.clamp(0, 1) ** (1 / 2.2) * 255 for picture in (full, half)]
+    assert (shown[0] - shown[1]).abs().max() < 0.5
+    assert full.equal(full.float())
+
+
+def test_rows_of_a_band_follow_the_budget():
+    small, large = BokehConfig(tile_memory_gb=0.5), BokehConfig(tile_memory_gb=50)
+    assert choose_rows(4320, 7680, 56, large, "numba") == 4320
+    rows = choose_rows(4320, 7680, 56, small, "numba")
+    assert 8 <= rows < 4320
+    assert rows % 8 == 0
+    assert choose_rows(1080, 1920, 800, BokehConfig(tile_memory_gb=0.05), "torch") == 8
+    assert choose_rows(1080, 1920, 56, BokehConfig(tile=64), "numba") == 64
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"tile": 20}, "bokeh.tile must be a multiple of 8 rows, got 20"),
+        ({"tile_memory_gb": 0.0}, "bokeh.tile_memory_gb must be from 0.05"),
+        ({"half": True, "backend": "numba"}, "bokeh.half: numba has no 16-bit storage"),
+    ],
+)
+def test_bad_values_are_refused(values, message):
+    with pytest.raises(ConfigError, match=message):
+        BokehConfig(**values)

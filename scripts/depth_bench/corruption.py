@@ -32,6 +32,15 @@ MODERATE = Corruption(scale=0.02, shift=0.012, drift=0.01, memory=0.7, edge=1.0,
 HEAVY = Corruption(scale=0.06, shift=0.05, drift=0.03, memory=0.6, edge=1.5, grain=0.004)
 
 
+_SOFTNESS = 1.0
+"""px: standard deviation of the blur of every edge."""
+
+
+def soften(depth: np.ndarray) -> np.ndarray:
+    """Return true disparity (T,H,W) 1/m with the soft edges of `corrupt` and none of its errors."""
+    return np.stack([cv2.GaussianBlur((1 / frame).astype(np.float32), (0, 0), _SOFTNESS) for frame in depth])
+
+
 def corrupt(depth: np.ndarray, corruption: Corruption, seed: int) -> np.ndarray:
     """Return relative disparity (T,H,W) float32 as a network might see it, of the true depth (T,H,W) m."""
     rng = np.random.default_rng(seed)
@@ -49,7 +58,7 @@ def corrupt(depth: np.ndarray, corruption: Corruption, seed: int) -> np.ndarray:
         drift = share * drift + np.sqrt(1 - share**2) * fresh
         target = grid + corruption.edge * np.stack([_make_field(rng, (h, w), w / 40) for _ in range(2)], -1)
         seen = warp_array(disparity[t].astype(np.float32), target)
-        seen = cv2.GaussianBlur(seen, (0, 0), 1.0)
+        seen = cv2.GaussianBlur(seen, (0, 0), _SOFTNESS)
         grain = rng.standard_normal((h, w)).astype(np.float32)
         result.append(scale * (seen - low) / (high - low) + shift + corruption.drift * drift + corruption.grain * grain)
     return np.stack(result).astype(np.float32)

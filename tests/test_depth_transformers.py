@@ -239,3 +239,8 @@ def test_a_broken_preprocessor_is_refused(tmp_path):
 def test_bad_values_are_refused(values, message):
     with pytest.raises(ConfigError, match=message):
         TransformersConfig(**values)
+
+
+def test_a_folder_that_is_not_there_is_no_name() -> None:
+    with pytest.raises(ModelError, match=r"depth.model: no such folder /nowhere/model; give a local folder"):
+        find_model(TransformersConfig(model="/nowhere/model"))

@@ -129,8 +129,10 @@ def what_it_gives(model: dict[str, Any], config: TransformersConfig) -> tuple[bo
 
 def find_model(config: TransformersConfig) -> Path:
     """The folder with the model's files; from the hub's cache, or the hub itself where that is allowed."""
-    folder = Path(config.model)
+    folder = Path(config.model).expanduser()
     if not folder.is_dir():
+        if config.model.startswith(("/", ".", "~")):
+            raise ModelError(f"depth.model: no such folder {folder}; give a local folder or a name such as owner/model")
         folder = _find_in_hub_cache(config)
     for needed in ("config.json", "*.safetensors"):
         if not any(folder.glob(needed)):

@@ -73,10 +73,10 @@ def place_focus(
     if kind != "pull":
         return focus
     far = 1 / (wall_m * rng.uniform(0.6, 1.0))
-    duration = rng.uniform(0.6, 2.0)
+    duration = rng.uniform(0.6, 1.5)
     begin = rng.uniform(0.5, 1.5)
     weight = ease((times - begin) / duration)
-    if rng.random() < 0.4:
+    if rng.random() < 0.25:
         weight = weight - ease((times - begin - duration - rng.uniform(0.8, 1.5)) / duration)
     return focus + weight * (far - focus)
 
@@ -85,3 +85,9 @@ def ease(share: np.ndarray) -> np.ndarray:
     """0..1 -> 0..1, as a focus puller's hand goes."""
     x = np.clip(share, 0, 1)
     return x**3 * (10 - 15 * x + 6 * x**2)
+
+
+def wobble_disparity(wobble: Wobble, seconds: float, phase: float) -> tuple[float, float]:
+    """(gain, offset as a share of the largest coc) at a time."""
+    wave = wobble.size * np.sin(2 * np.pi * wobble.hertz * seconds + phase)
+    return (1 + wave, 0.0) if wobble.kind == "gain" else (1.0, wave if wobble.kind == "offset" else 0.0)

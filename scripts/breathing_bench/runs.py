@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from fractions import Fraction
-
-import av
 import cv2
 import numpy as np
 
-from breathing_bench.paths import Wobble
+from breathing_bench.codec import transcode
+from breathing_bench.paths import Wobble, wobble_disparity
 from breathing_bench.stage import FRAME_RATE, Film, Shown, blur, expose, film
 from vdof.check.lens_gauge import LensGauge
 from vdof.check.look import LensState, Look
 from vdof.check.pixel_gauge import PixelGauge
 from vdof.check.verdict import Breathing
 from vdof.focus import smooth_track
-
-
-def wobble_disparity(wobble: Wobble, seconds: float, phase: float) -> tuple[float, float]:
-    """(gain, offset as a share of the largest coc) at a time."""
-    wave = wobble.size * np.sin(2 * np.pi * wobble.hertz * seconds + phase)
-    return (1 + wave, 0.0) if wobble.kind == "gain" else (1.0, wave if wobble.kind == "offset" else 0.0)
 
 
 def run_pipeline(setting: Film, wobble: Wobble, noise: float = 0.004) -> Breathing:
@@ -73,23 +64,3 @@ def find_coc(item: Shown, setting: Film, gain: float, offset: float) -> list[flo
     """Diameter of each plane's disc, px: the pulse is of the blur itself."""
     largest = setting.blur * setting.size[1]
     return [gain * item.scale * (item.focus - near) + offset * largest for _, _, near in item.layers]
-
-
-def transcode(pictures: list[np.ndarray], crf: int) -> Iterator[tuple[np.ndarray, bool]]:
-    """Pictures (h,w,3) 0..1 through H.264 and back, and which are key frames."""
-    height, width = (side - side % 2 for side in pictures[0].shape[:2])
-    encoder = av.CodecContext.create("libx264", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
-    encoder.time_base, encoder.framerate = Fraction(1, FRAME_RATE), Fraction(FRAME_RATE)
-    encoder.options = {"crf": str(crf), "preset": "veryfast"}
-    decoder = av.CodecContext.create("h264", "r")
-    packets = []
-    for number, picture in enumerate(pictures):
-        codes = (picture[:height, :width] * 255 + 0.5).astype(np.uint8)
-        frame = av.VideoFrame.from_ndarray(codes, format="rgb24")
-        frame.pts = number
-        packets += encoder.encode(frame)
-    packets += encoder.encode(None)
-    for packet in [*packets, None]:
-        for frame in decoder.decode(packet):
-            yield frame.to_ndarray(format="rgb24").astype(np.float32) / 255, frame.key_frame

@@ -69,6 +69,13 @@ class Evidence:
         """From the first frame to the last."""
         return float(self.seconds[-1] - self.seconds[0]) if len(self.seconds) else 0.0
 
+    def cut(self, part: slice) -> Evidence:
+        """The frames of `part`, with the points that are seen there."""
+        columns = {name: values[:, part] for name, values in self.columns.items()}
+        seen = np.isfinite(columns["x"]).any(axis=1)
+        kept = {name: values[seen] for name, values in columns.items()}
+        return Evidence(self.shot, self.frames[part], self.seconds[part], self.is_key[part], self.ids[seen], kept)
+
     @property
     def groups(self) -> NDArray[np.int64]:
         """(n,) an independent group of each point, neighbours in different ones."""

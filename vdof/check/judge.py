@@ -98,12 +98,7 @@ def find_pulse(region: Region, seconds: Array, trend_order: int) -> Pulse | None
     parts = [split_bands(np.where(is_judged, curve, np.nan), seconds, trend_order) for curve in curves]
     drift, breathing, flicker = (np.stack(layer) for layer in zip(*parts, strict=True))
     before = rms(breathing.mean(axis=0))
-    for cause, low, high in region.causes.values():
-        band = split_bands(np.where(is_judged, cause, np.nan), seconds, trend_order)[1]
-        strength = float(band @ band)
-        if strength > 0:
-            part = float(np.clip(breathing.mean(axis=0) @ band / strength, low, high))
-            breathing = breathing - part * band
+    breathing = breathing - explain(breathing.mean(axis=0), region, seconds, is_judged, trend_order)
     shared = slide(common_power(breathing), seconds, WORST_S)
     whole = slide(np.square(breathing).mean(axis=0), seconds, WORST_S)
     coherence = np.clip(shared / np.maximum(whole, 1e-12), 0, 1)
@@ -119,6 +114,22 @@ def find_pulse(region: Region, seconds: Array, trend_order: int) -> Pulse | None
         1 - min(1.0, after**2 / before**2) if before > 0 else 0.0,
         float(region.to_stops(np.asarray(breathing.std(axis=0))).mean()),
     )
+
+
+def explain(breathing: Array, region: Region, seconds: Array, is_judged: NDArray[np.bool_], trend_order: int) -> Array:
+    """(t,) as much of a region's breathing as its causes together may account for, by least squares."""
+    if not region.causes:
+        return np.zeros_like(breathing)
+    curves, low, high = zip(*region.causes.values(), strict=True)
+    bands = [split_bands(np.where(is_judged, curve, np.nan), seconds, trend_order)[1] for curve in curves]
+    basis = np.stack(bands, axis=1)
+    size = np.linalg.norm(basis, axis=0)
+    is_there = size > 1e-9
+    shares = np.zeros(len(bands))
+    if is_there.any():
+        found, *_ = np.linalg.lstsq(basis[:, is_there] / size[is_there], breathing, rcond=0.1)
+        shares[is_there] = found / size[is_there]
+    return np.asarray(basis @ np.clip(shares, low, high))
 
 
 def set_aside_intended(region: Region, seconds: Array) -> tuple[Array, NDArray[np.bool_]]:

@@ -12,6 +12,7 @@ from vdof.check.judge import SHORTEST_S, Region, Stretch, judge
 from vdof.check.look import Look
 from vdof.check.pixel_blur import LEVELS, LONG_SIDE, Blur, compare, measure_alone
 from vdof.check.tracks import FLOW_LONG_SIDE, Follower
+from vdof.check.transitions import find_rests
 from vdof.check.verdict import Breathing
 
 LONGEST_S = 30.0
@@ -22,6 +23,9 @@ _SMALLEST_SHARE = 0.08
 _LEAST_WEIGHT = 0.1
 _SHUTTER = 0.5
 """Share of a frame's time that a camera's shutter is usually open."""
+_RESPONSE = {"reference": 1.0, "blind": 2.0}
+"""Stops of blur in a stop of what is measured: a disc's rim keeps fine detail that a Gaussian would not."""
+STILL = "the picture stands still, so that its blur would hold still whatever made it"
 _STILL = 0.12
 """Codes (0..255) by which a frame usually differs from the one before in a picture that stands still."""
 _WANTED = {"reference": 1.1, "blind": 0.9}
@@ -79,10 +83,11 @@ class PixelGauge:
     def _close(self) -> None:
         if len(self._table):
             assert self._shot is not None
-            stretch = find_regions(self._table.collect(self._shot), self._mode)
-            if not stretch.reason and np.median(self._changes) < _STILL:
-                stretch.reason = "the picture stands still, so that its blur would hold still whatever made it"
-            self._stretches.append(stretch)
+            stretches = find_stretches(self._table.collect(self._shot), self._mode)
+            if np.median(self._changes or [0.0]) < _STILL:
+                for stretch in stretches:
+                    stretch.reason = stretch.reason or STILL
+            self._stretches += stretches
         self._before = None
         self._start()
 
@@ -102,6 +107,17 @@ def name_columns(blurs: list[Blur]) -> dict[str, Array]:
     return columns | {f"weight{level}": blur.weight for level, blur in enumerate(blurs)}
 
 
+def find_stretches(evidence: Evidence, mode: str) -> list[Stretch]:
+    """A shot in the parts between which its focus was pulled."""
+    if evidence.duration_s < SHORTEST_S:
+        return [find_regions(evidence, mode)]
+    rests = find_rests(choose_levels(evidence, _WANTED[mode])[0], evidence.seconds, SHORTEST_S)
+    if not rests:
+        reason = "blur changes on purpose nearly all the time"
+        return [Stretch(evidence.shot, evidence.frames, evidence.seconds, [], reason)]
+    return [find_regions(evidence.cut(rest), mode) for rest in rests]
+
+
 def find_regions(evidence: Evidence, mode: str) -> Stretch:
     """The common blur of the sharp, the soft and the blurred part of the picture."""
     stretch = Stretch(evidence.shot, evidence.frames, evidence.seconds, [])
@@ -119,7 +135,7 @@ def find_regions(evidence: Evidence, mode: str) -> Stretch:
         if count < _FEWEST_POINTS or share < _SMALLEST_SHARE:
             continue
         useful = np.where(seen, weight[is_in], 0.0)
-        curves = fit_groups(size[is_in], useful, evidence.seconds, groups[is_in])
+        curves = _RESPONSE[mode] * fit_groups(size[is_in], useful, evidence.seconds, groups[is_in])
         causes = find_causes(evidence, is_in, useful, float(np.median(usual[is_in])), mode)
         causes["focus following its subject"] = (followed, -3.0, 3.0)
         stretch.regions.append(Region(name, curves, float(share), causes))
@@ -144,7 +160,7 @@ def find_causes(
         return np.nan_to_num(fit_common(values[is_in], useful, evidence.seconds))
 
     causes = {
-        "motion in depth": (share(evidence.total_growth), -3.0, 3.0),
+        "motion in depth": (share(evidence.total_growth), -8.0, 8.0),
         "exposure": (share(evidence.columns["light"]), -0.5, 0.5),
     }
     if mode == "blind":

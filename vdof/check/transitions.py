@@ -9,11 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from vdof.focus import smooth_track
+
 LARGE = 0.3
 """stops: smaller changes are not looked upon as intended ones."""
 _FAST = 0.6
 """stops a second: while blur changes faster nothing is said about its pulse."""
 _MARGIN_S = 0.15
+_TREND_S = 0.3
+"""Standard deviation of the window in which the intended part is looked for: what is faster is none of it."""
 _REST = 1.6
 """How many times longer than the change the blur must rest for an intended one; a sine rests as long as it changes."""
 _RESTLESS = 2
@@ -31,16 +35,39 @@ def find_intended(curve: Array, seconds: Array) -> tuple[Array, NDArray[np.bool_
     turns = find_turns(smooth, LARGE)
     if len(turns) < 2 or not is_intended(smooth, seconds, turns):
         return None
+    slow = smooth_track(curve, seconds, _TREND_S)
     trend = np.empty_like(curve)
     for first, last in zip(turns[:-1], turns[1:], strict=True):
         rises = smooth[last] > smooth[first]
         stretch = slice(first, last + 1)
-        trend[stretch] = fit_rising(curve[stretch]) if rises else -fit_rising(-curve[stretch])
+        trend[stretch] = fit_rising(slow[stretch]) if rises else -fit_rising(-slow[stretch])
     speed = np.abs(np.gradient(smooth_over(trend, seconds, 0.12), seconds))
     is_fast = speed > _FAST
     margin = max(1, round(_MARGIN_S / float(np.median(np.diff(seconds)))))
     is_fast = np.convolve(is_fast, np.ones(2 * margin + 1), mode="same") > 0
     return trend, is_fast
+
+
+def find_rests(values: Array, seconds: Array, shortest_s: float) -> list[slice]:
+    """The stretches of tracks `values` (n,t), log2 of blur, between intended fast changes; the whole where there are none.
+
+    A pull sharpens one part of the picture and blurs another, so it is looked for in the first principal component.
+    """
+    whole = [slice(0, len(seconds))]
+    seen = np.isfinite(values)
+    lasting = seen.mean(axis=1) > 0.6
+    if lasting.sum() < 8:
+        return whole
+    level = np.nanmedian(values[lasting], axis=1, keepdims=True)
+    filled = np.where(seen[lasting], values[lasting] - level, 0.0)
+    loads, sizes, shapes = np.linalg.svd(filled, full_matrices=False)
+    curve = shapes[0] * sizes[0] * float(np.percentile(np.abs(loads[:, 0]), 75))
+    found = find_intended(curve, seconds)
+    if found is None:
+        return whole
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], found[1], [True]]).astype(int)))
+    rests = [slice(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    return [rest for rest in rests if seconds[rest.stop - 1] - seconds[rest.start] >= shortest_s]
 
 
 def find_turns(curve: Array, least: float) -> list[int]:

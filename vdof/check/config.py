@@ -19,7 +19,7 @@ class CheckConfig:
     """Write report.html beside check.json."""
     pipeline_stops: float = 0.012
     """Flag a render from this score on, judged by its own circles of confusion."""
-    reference_stops: float = 0.03
+    reference_stops: float = 0.02
     """Flag a clip judged against its sharp reference from this score on."""
     blind_stops: float = 0.06
     """Flag a clip judged by its own pixels alone from this score on."""

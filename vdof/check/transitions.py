@@ -20,6 +20,7 @@ _TREND_S = 0.3
 """Standard deviation of the window in which the intended part is looked for: what is faster is none of it."""
 _REST = 1.6
 """How many times longer than the change the blur must rest for an intended one; a sine rests as long as it changes."""
+_SHORTEST_REST_S = 0.4
 _RESTLESS = 2
 """Most turns without a rest in an intended change: focus that passes through a plane makes one each way."""
 
@@ -99,7 +100,7 @@ def is_intended(curve: Array, seconds: Array, turns: list[int]) -> bool:
         is_there = np.abs(curve[before : after + 1] - curve[at]) < 0.15 * swing
         is_between = ~is_there & (np.abs(curve[before : after + 1] - curve[at]) < 0.85 * swing)
         step = np.gradient(seconds[before : after + 1])
-        restless += (is_there * step).sum() < _REST * (is_between * step).sum() / 2
+        restless += (is_there * step).sum() < max(_SHORTEST_REST_S, _REST * (is_between * step).sum() / 2)
     return restless <= _RESTLESS
 
 

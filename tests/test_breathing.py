@@ -3,6 +3,7 @@
 import json
 import math
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,15 +14,19 @@ from vdof.check.bands import split_bands
 from vdof.check.config import CheckConfig
 from vdof.check.curves import common_power, fit_common
 from vdof.check.judge import Region, Stretch, judge
+from vdof.check.key_frames import find_key_stamps
 from vdof.check.lens_gauge import LensGauge
 from vdof.check.look import LensState, Look
+from vdof.check.of_clip import list_pulls
 from vdof.check.pixel_gauge import PixelGauge
 from vdof.check.result_file import read_result, write_result
 from vdof.check.tracks import Follower, is_crowded
-from vdof.check.transitions import find_intended, find_turns, fit_rising
+from vdof.check.transitions import find_intended, find_rests, find_turns, fit_rising
 from vdof.check.verdict import CANNOT_JUDGE, FINE, FLAGGED, Breathing, CheckResult, Diagnostic, Span
 from vdof.errors import ConfigError, InputError
 from vdof.pulls import ease
+from vdof.shotlog.entry import FocusKey, ShotEntry, ShotFocus, Target
+from vdof.video import probe
 
 RATE = 12
 SIZE = (96, 160)
@@ -221,6 +226,16 @@ def test_result_survives_its_file(tmp_path):
         read_result(tmp_path / "check.json")
 
 
+def test_pulls_of_a_log_are_left_out():
+    focus = ShotFocus("keyframes", keys=(FocusKey(0, Target()), FocusKey(40, Target(3.0), 0.5)))
+    info = SimpleNamespace(frame_rate=Fraction(24))
+    assert list_pulls([ShotEntry("a", 0, 60, focus=focus), ShotEntry("b", 61, 90)], info) == [range(27, 42)]
+    seconds = np.arange(72) / 24
+    is_pulled = np.zeros(72, bool)
+    is_pulled[40:50] = True
+    assert find_rests(np.zeros((20, 72)), seconds, is_pulled, 1.0) == [slice(0, 40)]
+
+
 def test_bad_settings():
     with pytest.raises(ConfigError, match="blind_stops"):
         CheckConfig(blind_stops=0)
@@ -239,6 +254,7 @@ def test_clip_and_reference_from_files(tmp_path):
     wide = write_clip(tmp_path / "wide.mkv", frames=24, size=(128, 48), rate=Fraction(12), picture=slide)
     assert not breathing(clip, reference=clip).flagged
     assert breathing(short).verdict == CANNOT_JUDGE
+    assert find_key_stamps(probe(clip)) == {0}
     with pytest.raises(InputError, match="ends after 12 frames"):
         breathing(clip, reference=short)
     with pytest.raises(InputError, match="128x48"):

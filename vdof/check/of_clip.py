@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vdof.check.config import CheckConfig
 from vdof.check.diagnostics import all_gauges
+from vdof.check.key_frames import find_key_stamps
 from vdof.check.look import LONG_SIDE, Look
 from vdof.check.of_render import log_verdict, shrink
 from vdof.check.pixel_gauge import PixelGauge
@@ -20,6 +22,7 @@ from vdof.check.report import ReportContext, ReportGauge, write_report
 from vdof.check.result_file import write_result
 from vdof.check.verdict import Breathing, CheckResult
 from vdof.errors import InputError, OutputError
+from vdof.focus import FocusConfig
 from vdof.outputs import list_versions
 from vdof.shotlog import ShotEntry, read_shot_log
 from vdof.shots import AnalysisFrame, ShotsConfig, split_shots
@@ -39,7 +42,7 @@ def judge_clip(video: Path, reference: Path | None, shot_log: Path | None) -> Br
     """`vdof.breathing`."""
     info = probe(video)
     entries = read_shot_log(shot_log, info.path.name, info.frame_rate) if shot_log else []
-    gauge = open_gauge(CheckConfig(), has_reference=reference is not None)
+    gauge = open_gauge(CheckConfig(), list_pulls(entries, info), has_reference=reference is not None)
     for look in iter_looks(info, reference, entries):
         gauge.add(look)
     return gauge.finish()
@@ -52,7 +55,8 @@ def run(config: VdofConfig, run_folder: Path) -> int:
     reference = Path(config.reference) if config.reference else None
     json_path, report_path = choose_files(config.output, run_folder, overwrite=config.overwrite)
     entries = read_shot_log(Path(config.shot_log), info.path.name, info.frame_rate) if config.shot_log else []
-    gauge = open_gauge(config.check, has_reference=reference is not None)
+    pulls = list_pulls(entries, info, config.focus.pull_s)
+    gauge = open_gauge(config.check, pulls, has_reference=reference is not None)
     diagnostics = all_gauges() if config.check.diagnostics else []
     traces = ReportGauge(info.height if info.rotation_deg % 180 else info.width)
     frames, start = parse_frame_range(config.frames), config.check.reference_start
@@ -93,11 +97,22 @@ def describe_job(config: VdofConfig, seconds: float) -> dict[str, Any]:
     }
 
 
-def open_gauge(config: CheckConfig, *, has_reference: bool) -> PixelGauge:
+def open_gauge(config: CheckConfig, pulls: Sequence[range] = (), *, has_reference: bool) -> PixelGauge:
     """The gauge for a clip with or without its sharp reference."""
     if has_reference:
-        return PixelGauge("reference", config.reference_stops)
-    return PixelGauge("blind", config.blind_stops)
+        return PixelGauge("reference", config.reference_stops, pulls)
+    return PixelGauge("blind", config.blind_stops, pulls)
+
+
+def list_pulls(entries: Sequence[ShotEntry], info: VideoInfo, pull_s: float | None = None) -> list[range]:
+    """Frames in which the log pulls focus, from each keyframe but a shot's first one back."""
+    usual = FocusConfig().pull_s if pull_s is None else pull_s
+    pulls = []
+    for entry in entries:
+        for key in entry.focus.keys[1:] if entry.focus is not None else ():
+            length = math.ceil((usual if key.pull_s is None else key.pull_s) * info.frame_rate)
+            pulls.append(range(key.frame - length - 1, key.frame + 2))
+    return pulls
 
 
 def choose_files(output: str | None, run_folder: Path, *, overwrite: bool) -> tuple[Path, Path]:
@@ -124,6 +139,7 @@ def iter_looks(
 ) -> Iterator[Look]:
     """Every frame at working size with its reference, shots told apart."""
     video = video or VideoConfig()
+    keys = find_key_stamps(info)
     with ExitStack() as stack:
         pictures = open_small(stack, info, video, frames)
         partners: Iterator[Frame] | None = None
@@ -149,7 +165,7 @@ def iter_looks(
         for shot, found in split_shots(take(), config):
             picture, partner = waiting.popleft()
             assert picture.index - (frames.start if frames else 0) == found.index
-            yield make_look(picture, partner, shot, info)
+            yield make_look(picture, partner, shot, info, is_key=picture.pts in keys)
 
 
 def open_small(stack: ExitStack, info: VideoInfo, video: VideoConfig, frames: range | None) -> Iterator[Frame]:
@@ -173,9 +189,9 @@ def require_same_shape(info: VideoInfo, other: VideoInfo) -> None:
         )
 
 
-def make_look(picture: Frame, partner: Frame | None, shot: int, info: VideoInfo) -> Look:
+def make_look(picture: Frame, partner: Frame | None, shot: int, info: VideoInfo, *, is_key: bool) -> Look:
     """One frame as the gauges see it; the reference at the clip's size."""
     image = turn_upright(picture.rgb, info)
     size = image.shape[-1], image.shape[-2]
     sharp = None if partner is None else shrink(turn_upright(partner.rgb, info), size)
-    return Look(picture.index, picture.time_s, shot, shrink(image, size), sharp)
+    return Look(picture.index, picture.time_s, shot, shrink(image, size), sharp, is_key=is_key)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +37,13 @@ Array = NDArray[np.float64]
 
 
 class PixelGauge:
-    """A `Gauge` of the picture's own blur; looks have `sharp` in `mode` reference."""
+    """A `Gauge` of the picture's own blur; looks have `sharp` in `mode` reference.
 
-    def __init__(self, mode: str, threshold: float) -> None:
+    `pulls` are ranges of frames, as looks number them, in which focus is pulled on purpose.
+    """
+
+    def __init__(self, mode: str, threshold: float, pulls: Sequence[range] = ()) -> None:
+        self._pulls = pulls
         self._mode = mode
         self._threshold = threshold
         self._follower = Follower()
@@ -83,7 +89,7 @@ class PixelGauge:
     def _close(self) -> None:
         if len(self._table):
             assert self._shot is not None
-            stretches = find_stretches(self._table.collect(self._shot), self._mode)
+            stretches = find_stretches(self._table.collect(self._shot), self._mode, self._pulls)
             if np.median(self._changes or [0.0]) < _STILL:
                 for stretch in stretches:
                     stretch.reason = stretch.reason or STILL
@@ -107,11 +113,12 @@ def name_columns(blurs: list[Blur]) -> dict[str, Array]:
     return columns | {f"weight{level}": blur.weight for level, blur in enumerate(blurs)}
 
 
-def find_stretches(evidence: Evidence, mode: str) -> list[Stretch]:
+def find_stretches(evidence: Evidence, mode: str, pulls: Sequence[range] = ()) -> list[Stretch]:
     """A shot in the parts between which its focus was pulled."""
     if evidence.duration_s < SHORTEST_S:
         return [find_regions(evidence, mode)]
-    rests = find_rests(choose_levels(evidence, _WANTED[mode])[0], evidence.seconds, SHORTEST_S)
+    is_pulled = np.array([any(frame in pull for pull in pulls) for frame in evidence.frames.tolist()], bool)
+    rests = find_rests(choose_levels(evidence, _WANTED[mode])[0], evidence.seconds, is_pulled, SHORTEST_S)
     if not rests:
         reason = "blur changes on purpose nearly all the time"
         return [Stretch(evidence.shot, evidence.frames, evidence.seconds, [], reason)]

@@ -49,24 +49,23 @@ def find_intended(curve: Array, seconds: Array) -> tuple[Array, NDArray[np.bool_
     return trend, is_fast
 
 
-def find_rests(values: Array, seconds: Array, shortest_s: float) -> list[slice]:
-    """The stretches of tracks `values` (n,t), log2 of blur, between intended fast changes; the whole where there are none.
+def find_rests(values: Array, seconds: Array, is_pulled: NDArray[np.bool_], shortest_s: float) -> list[slice]:
+    """The stretches of tracks `values` (n,t), log2 of blur, between fast changes that are intended.
 
-    A pull sharpens one part of the picture and blurs another, so it is looked for in the first principal component.
+    `is_pulled` (t,) are the frames in which somebody said that focus is pulled; other pulls are looked for in the first
+    principal component, as a pull sharpens one part of the picture and blurs another.
     """
-    whole = [slice(0, len(seconds))]
     seen = np.isfinite(values)
     lasting = seen.mean(axis=1) > 0.6
-    if lasting.sum() < 8:
-        return whole
-    level = np.nanmedian(values[lasting], axis=1, keepdims=True)
-    filled = np.where(seen[lasting], values[lasting] - level, 0.0)
-    loads, sizes, shapes = np.linalg.svd(filled, full_matrices=False)
-    curve = shapes[0] * sizes[0] * float(np.percentile(np.abs(loads[:, 0]), 75))
-    found = find_intended(curve, seconds)
-    if found is None:
-        return whole
-    edges = np.flatnonzero(np.diff(np.concatenate([[True], found[1], [True]]).astype(int)))
+    is_fast = is_pulled.copy()
+    if lasting.sum() >= 8:
+        level = np.nanmedian(values[lasting], axis=1, keepdims=True)
+        filled = np.where(seen[lasting], values[lasting] - level, 0.0)
+        loads, sizes, shapes = np.linalg.svd(filled, full_matrices=False)
+        curve = shapes[0] * sizes[0] * float(np.percentile(np.abs(loads[:, 0]), 75))
+        found = find_intended(curve, seconds)
+        is_fast |= found[1] if found is not None else False
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], is_fast, [True]]).astype(int)))
     rests = [slice(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
     return [rest for rest in rests if seconds[rest.stop - 1] - seconds[rest.start] >= shortest_s]
 

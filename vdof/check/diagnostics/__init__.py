@@ -6,7 +6,9 @@ A diagnostic that cannot tell says so: a false alarm on good footage is worse th
 from __future__ import annotations
 
 from vdof.check.diagnostics import dirty_bokeh, edge_faults, focus_missed, hierarchy, mixed_bokeh, separation, wall
+from vdof.check.diagnostics.popping import Popping
 from vdof.check.diagnostics.sampled import Sampled
+from vdof.check.diagnostics.vibration import Vibration
 from vdof.check.diagnostics.view import Eye
 from vdof.check.look import Gauge
 from vdof.check.verdict import Diagnostic
@@ -30,4 +32,5 @@ RULES = (
 def all_gauges() -> list[Gauge[Diagnostic]]:
     """A fresh gauge for every diagnostic. Feed each frame to all of them before the next: they share what they compute."""
     eye = Eye()
-    return [Sampled(rule, eye) for rule in RULES]
+    gauges: list[Gauge[Diagnostic]] = [Sampled(rule, eye) for rule in RULES]
+    return [*gauges, Vibration(eye), Popping(eye)]

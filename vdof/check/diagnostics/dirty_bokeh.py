@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vdof.check.diagnostics.discs import Disc, find_discs
+from vdof.check.diagnostics.discs import NO_SOURCE, Disc, find_discs
 from vdof.check.diagnostics.mixed_bokeh import surround
 from vdof.check.diagnostics.sampled import Reading, Rule, Unjudged
 from vdof.check.diagnostics.view import View
@@ -40,6 +40,8 @@ class Profile:
 
 def measure(view: View) -> Reading | Unjudged:
     """The worst of rim, veil and fringe over its limit: the median of the discs."""
+    if view.sharp is None and view.coc is None:
+        return Unjudged(NO_SOURCE)
     discs = [disc for disc in view.once(find_discs) if disc.diameter >= _DIAMETER * view.unit]
     pairs = [(disc, profile) for disc in discs if (profile := profile_disc(view, disc)) is not None]
     if len(pairs) < _FEWEST:

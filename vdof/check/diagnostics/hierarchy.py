@@ -1,9 +1,11 @@
 """Smooth face with a garish background, and a background erased to mud: the two ways in which the eye loses its order.
 
-The eye goes to detail, contrast and colour. A subject that has less of all three than its blurred background has lost it
-(both in the same picture; brightness and noise cancel): the score is the smallest of the three ratios background to subject,
-in stops. And a background in which the structures of a fortieth to an eighth of the width are gone says nothing about the
-place: the score is the share of their contrast (RMS, display-encoded) that the blur took from a source that had them.
+The eye goes to detail and colour. A subject that has less of both than its blurred background has lost it (both in the same
+picture, so that noise cancels): the score is the smaller of the two ratios background to subject, in stops. A grey animal
+in a meadow is not garish as long as its fur has the detail.
+
+And a background in which the structures of a fortieth to an eighth of the width are gone says nothing about the place: the
+score is the share of their contrast (RMS, display-encoded) that the blur took from a source that had them.
 """
 
 from __future__ import annotations
@@ -26,22 +28,20 @@ _NOT_KNOWN = "which part is subject and which background is not known"
 
 
 def measure_hierarchy(view: View) -> Reading | Unjudged:
-    """By how many stops the background has more than the subject: the smallest of detail, contrast and colour."""
+    """By how many stops the background has more than the subject: the smaller of detail and colour."""
     regions = view.once(find_regions)
     if regions is None:
         return Unjudged(_NOT_KNOWN)
     subject, background = regions
     face = view.upper_subject if view.upper_subject is not None and view.upper_subject.sum() > 200 else subject
-    fine, coarse = (cv2.GaussianBlur(view.image, (0, 0), sigma * view.unit) for sigma in (_FINE, _COARSE))
+    fine = cv2.GaussianBlur(view.image, (0, 0), _FINE * view.unit)
     detail = np.abs(view.image - fine).mean(axis=2)
-    contrast = np.abs(fine - coarse).mean(axis=2)
     colour = fine.max(axis=2) - fine.min(axis=2)
     stops = [
         compare(detail, background, face, _NOISE),
-        compare(contrast, background, face, 0.01),
         compare(colour, background, face, 0.05),
     ]
-    words = "detail {:+.1f}, contrast {:+.1f}, colour {:+.1f} stops over the subject".format(*stops)
+    words = "{:+.1f} stops of detail and {:+.1f} of colour over the subject".format(*stops)
     return Reading(min(stops), enclose(face, 0.1), f"the background has {words}")
 
 
@@ -87,7 +87,7 @@ def measure_structure(luma: Map, where: Mask, unit: float) -> float:
 HIERARCHY = Rule(
     name="hierarchy",
     title="Smooth face with a garish background: failed hierarchy",
-    threshold=0.5,
+    threshold=0.15,
     action="open the lens (a smaller lens.f_number) and take saturation and contrast out of the background; leave the face "
     "its texture",
     measure=measure_hierarchy,

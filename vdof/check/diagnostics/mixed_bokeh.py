@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vdof.check.diagnostics.discs import Disc, find_discs
+from vdof.check.diagnostics.discs import NO_SOURCE, Disc, find_discs
 from vdof.check.diagnostics.sampled import Box, Reading, Rule, Unjudged
 from vdof.check.diagnostics.view import View
 
@@ -27,6 +27,8 @@ _OWN = 0.12
 
 def measure(view: View) -> Reading | Unjudged:
     """Difference of the two families of shapes."""
+    if view.sharp is None and view.coc is None:
+        return Unjudged(NO_SOURCE)
     discs = view.once(find_discs)
     if len(discs) < _FEWEST:
         return Unjudged(f"fewer than {_FEWEST} clear discs of lights")

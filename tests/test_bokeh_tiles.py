@@ -5,7 +5,8 @@ import torch
 
 from vdof.bokeh import render_coc
 from vdof.bokeh.config import BokehConfig
-from vdof.bokeh.tiles import choose_rows
+from vdof.bokeh.layers import Layers
+from vdof.bokeh.tiles import choose_rows, find_budget
 from vdof.errors import ConfigError
 from vdof.lens import Lens
 
@@ -48,13 +49,14 @@ def test_half_storage_changes_next_to_nothing_in_a_night():
 
 
 def test_rows_of_a_band_follow_the_budget():
-    small, large = BokehConfig(tile_memory_gb=0.5), BokehConfig(tile_memory_gb=50)
-    assert choose_rows(4320, 7680, 56, large, "numba") == 4320
-    rows = choose_rows(4320, 7680, 56, small, "numba")
+    assert choose_rows(4320, 7680, 56, 50 * 2**30, "numba") == 4320
+    rows = choose_rows(4320, 7680, 56, 0.5 * 2**30, "numba")
     assert 8 <= rows < 4320
     assert rows % 8 == 0
-    assert choose_rows(1080, 1920, 800, BokehConfig(tile_memory_gb=0.05), "torch") == 8
-    assert choose_rows(1080, 1920, 56, BokehConfig(tile=64), "numba") == 64
+    assert choose_rows(1080, 1920, 800, 0.05 * 2**30, "torch") == 8
+    layers = Layers(torch.zeros(1, 8, 8, 3), torch.zeros(1, 8, 8), torch.ones(1, 8, 8), 2)
+    assert find_budget(layers, BokehConfig(tile_memory_gb=0.5)) == 2**29
+    assert find_budget(layers, BokehConfig()) == 2 * 2**30
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,9 @@ class BokehConfig:
     """Take mixed pixels apart and estimate what lies behind blurred edges; off is faster and plainer."""
     tile: int | None = None
     """Rows of the frame splatted at a time, a multiple of 8; null: as many as `tile_memory_gb` holds."""
-    tile_memory_gb: float = 1.0
-    """Working memory of the splat, GB, beside the frame's layers; larger frames are done in bands, with the same result."""
+    tile_memory_gb: float | None = None
+    """Working memory of the splat, GB, beside the frame's layers; larger frames are done in bands, with the same result.
+    null: 2 on the CPU, a quarter of a CUDA device's memory."""
     half: bool = False
     """torch and Triton: keep colours and opacities of the layers at 16 bits; sums stay at 32."""
     highlights: HighlightsConfig = field(default_factory=HighlightsConfig)
@@ -53,7 +54,7 @@ class BokehConfig:
             )
         if self.tile is not None and (self.tile < 8 or self.tile % 8):
             raise ConfigError(f"bokeh.tile must be a multiple of 8 rows, got {self.tile}; set it so, or to null")
-        if not 0.05 <= self.tile_memory_gb <= 1000:
+        if self.tile_memory_gb is not None and not 0.05 <= self.tile_memory_gb <= 1000:
             raise ConfigError(f"bokeh.tile_memory_gb must be from 0.05 to 1000 GB, got {self.tile_memory_gb:g}")
         if self.half and self.backend == "numba":
             raise ConfigError(

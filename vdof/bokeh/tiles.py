@@ -10,14 +10,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
+import torch
+
 from vdof.bokeh.config import BokehConfig
 from vdof.bokeh.layers import TILE, Layers
 
 Picture = TypeVar("Picture")
 Band = tuple[int, int]
 
-BYTES_PER_SOURCE = {"numba": 96, "torch": 640}
+BYTES_PER_SOURCE = {"numba": 96, "torch": 1200}
 """Working memory of the splat for each pixel of a band with its surroundings (measured peak; torch stands for Triton too)."""
+CPU_BUDGET_GB, CUDA_SHARE = 2.0, 0.25
+"""Budget where the configuration names none: on the CPU, and the share of a CUDA device's memory."""
 EXTRA = TILE
 """Rows beyond the margin on each side: half-resolution rows are interpolated across a band's border."""
 
@@ -27,7 +31,7 @@ def splat_in_bands(
 ) -> list[Picture]:
     """The picture (H,W,3) as bands from top to bottom, each `splat` from its part of the layers."""
     height, width = (side - 2 * layers.margin for side in layers.radius.shape[1:])
-    rows = choose_rows(height, width, layers.margin, config, backend)
+    rows = config.tile or choose_rows(height, width, layers.margin, find_budget(layers, config), backend)
     if rows >= height:
         return [splat(layers)]
     bands = [(first, min(first + rows, height)) for first in range(0, height, rows)]
@@ -51,10 +55,16 @@ def splat_band(splat: Callable[[Layers], Picture], layers: Layers, band: Band) -
     return done[band[0] - first : band[1] - first]  # type: ignore[index, no-any-return]
 
 
-def choose_rows(height: int, width: int, margin: int, config: BokehConfig, backend: str) -> int:
-    """Rows of a band: as the configuration says, else as many as the memory budget holds; whole tiles, at least one."""
-    if config.tile is not None:
-        return config.tile
-    sources = config.tile_memory_gb * 2**30 / BYTES_PER_SOURCE[backend] / (width + 2 * margin)
-    rows = int(sources) - 2 * (margin + EXTRA)
+def find_budget(layers: Layers, config: BokehConfig) -> float:
+    """Bytes that the splat may use."""
+    if config.tile_memory_gb is not None:
+        return config.tile_memory_gb * 2**30
+    if isinstance(layers.radius, torch.Tensor) and layers.radius.is_cuda:
+        return CUDA_SHARE * torch.cuda.mem_get_info(layers.radius.device)[1]
+    return CPU_BUDGET_GB * 2**30
+
+
+def choose_rows(height: int, width: int, margin: int, budget: float, backend: str) -> int:
+    """Rows of a band: as many as fit into `budget` bytes; whole tiles, at least one."""
+    rows = int(budget / BYTES_PER_SOURCE[backend] / (width + 2 * margin)) - 2 * (margin + EXTRA)
     return height if rows >= height else max(TILE, rows // TILE * TILE)

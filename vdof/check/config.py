@@ -17,7 +17,7 @@ class CheckConfig:
     """Measure the table of diagnostics as well."""
     report: bool = True
     """Write report.html beside check.json."""
-    pipeline_stops: float = 0.012
+    pipeline_stops: float = 0.02
     """Flag a render from this score on, judged by its own circles of confusion."""
     reference_stops: float = 0.02
     """Flag a clip judged against its sharp reference from this score on."""

@@ -16,7 +16,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -79,10 +79,9 @@ def list_cases(mode: str, sources: list[str], seeds: list[int], crf: int) -> Ite
 
 
 def measure(case: Case) -> float:
-    """The score; 0 where nothing could be judged."""
+    """The score; nan where nothing could be judged."""
     warnings.simplefilter("ignore", RuntimeWarning)
-    found = run_case(case)
-    return 0.0 if math.isnan(found.score) else found.score
+    return run_case(case).score
 
 
 def run_case(case: Case) -> Breathing:
@@ -91,7 +90,7 @@ def run_case(case: Case) -> Breathing:
     blur = BLURS[case.seed % len(BLURS)]
     setting = Film(case.kind, case.kind, case.seed, blur=blur)
     if case.mode == "pipeline":
-        return run_pipeline(setting, case.wobble)
+        return run_pipeline(replace(setting, size=(180, 320)), case.wobble)
     return run_pixels(setting, case.wobble, has_reference=case.mode == "reference", crf=case.crf)
 
 
@@ -99,29 +98,23 @@ def print_table(mode: str, cases: list[Case], scores: np.ndarray) -> None:
     """Rates at the shipped threshold, and what does not depend on one."""
     threshold = getattr(CheckConfig(), f"{mode}_stops")
     is_honest = np.array([case.wobble.size == 0 for case in cases])
-    honest = scores[is_honest]
-    print(
-        f"\n{mode}: flagged from {threshold:g} stops; {len(honest)} honest, {100 * (honest >= threshold).mean():.1f} % flagged"
-    )
+    known = np.isfinite(scores)
+    honest = scores[is_honest & known]
+    alarms = int((honest >= threshold).sum())
+    print(f"\n{mode}: flagged from {threshold:g} stops; {alarms} of {len(honest)} honest flagged", end="")
+    print(f"; {int((~known).sum())} of all {len(cases)} could not be judged")
     for kind in dict.fromkeys(case.kind for case in cases):
-        own = np.array(
-            [score for case, score in zip(cases, scores, strict=True) if case.kind == kind and not case.wobble.size]
-        )
-        print(
-            f"  honest {Path(kind).name:28s} {own.max():.4f} at most, {int((own >= threshold).sum())}/{len(own)} flagged"
-        )
-    print(f"  {'size':>7s} {'flagged':>8s} {'AUC':>6s} {'median':>7s}   to 1 Hz, to 6 Hz, above: flagged")
+        own = scores[[case.kind == kind and not case.wobble.size for case in cases] & known]
+        print(f"  honest {Path(kind).name:28s} " + (f"{own.max():.4f} at most" if len(own) else "not judged"))
+    print(f"  {'size':>7s} {'flagged':>8s} {'AUC':>6s} {'median':>7s}   flagged of those under 1 Hz, to 6 Hz, above")
     for size in SIZES[mode]:
-        chosen = [(case, score) for case, score in zip(cases, scores, strict=True) if case.wobble.size == size]
-        found = np.array([score for _, score in chosen])
-        rates = np.array([case.wobble.hertz for case, _ in chosen])
+        is_chosen = np.array([case.wobble.size == size for case in cases]) & known
+        found, rates = scores[is_chosen], np.array([case.wobble.hertz for case in cases])[is_chosen]
         area = np.mean((found[:, None] > honest).mean(axis=1) + 0.5 * (found[:, None] == honest).mean(axis=1))
         by_rate = [found[(rates >= low) & (rates < high)] >= threshold for low, high in ((0, 1), (1, 6), (6, 99))]
         parts = ", ".join(f"{part.sum()}/{len(part)}" for part in by_rate)
-        print(
-            f"  {100 * size:6.1f}% {100 * (found >= threshold).mean():7.0f}% {area:6.3f} {np.median(found):7.4f}   {parts}",
-            flush=True,
-        )
+        share = 100 * (found >= threshold).mean()
+        print(f"  {100 * size:6.1f}% {share:7.0f}% {area:6.3f} {np.median(found):7.4f}   {parts}", flush=True)
 
 
 if __name__ == "__main__":

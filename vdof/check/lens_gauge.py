@@ -23,7 +23,7 @@ from vdof.focus import FocusConfig, smooth_track
 
 LONGEST_S = 30.0
 """A longer shot is judged in pieces, so that memory stays bounded."""
-SHARP = 1 / 800
+SHARP = 1 / 500
 """Coc that looks sharp, as a share of the frame's longer side; smaller ones are all alike."""
 _TREND_ORDER = 2
 _FEWEST_POINTS = 12
@@ -91,7 +91,7 @@ def weigh(coc: np.ndarray, sharp: float) -> np.ndarray:
     """(h,w) 1 where the coc is even, less at edges of depth."""
     kernel = np.ones((5, 5), np.uint8)
     spread = cv2.dilate(coc, kernel) - cv2.erode(coc, kernel)
-    return 1 / (1 + np.square(spread / (_EDGE * (np.abs(coc) + 2 * sharp))))
+    return 1 / (1 + np.square(spread / (_EDGE * (np.abs(coc) + sharp))))
 
 
 def find_regions(evidence: Evidence, lenses: list[LensState], sharp: float) -> Stretch:
@@ -106,7 +106,7 @@ def find_regions(evidence: Evidence, lenses: list[LensState], sharp: float) -> S
     disparity = np.nanmedian(focus - coc / scale, axis=1, keepdims=True)
     usual = np.nanmedian(coc, axis=1)
     if not all(lens.is_planned for lens in lenses):
-        focus = settle_focus(focus, evidence, np.abs(usual) < 2 * sharp)
+        focus = settle_focus(focus, evidence, np.abs(usual) < 1.25 * sharp)
     planned = np.where(np.isfinite(coc), scale * (focus - disparity), np.nan)
     grown = -scale * disparity * (np.exp2(evidence.total_growth) - 1)
     groups = evidence.groups
@@ -157,11 +157,11 @@ def settle_focus(focus: Array, evidence: Evidence, is_near_focus: NDArray[np.boo
 
 def split_depth(coc: Array, sharp: float) -> dict[str, NDArray[np.bool_]]:
     """Which points (n,) lie in which region, by their usual coc."""
-    behind = coc[coc > 2 * sharp]
+    behind = coc[coc > 1.25 * sharp]
     middle = 0.5 * float(np.percentile(behind, 90)) if len(behind) else 0.0
     return {
-        "foreground": coc < -2 * sharp,
-        "plane of focus": np.abs(coc) <= 2 * sharp,
-        "middle distance": (coc > 2 * sharp) & (coc <= middle),
-        "background": (coc > 2 * sharp) & (coc > middle),
+        "foreground": coc < -1.25 * sharp,
+        "plane of focus": np.abs(coc) <= 1.25 * sharp,
+        "middle distance": (coc > 1.25 * sharp) & (coc <= middle),
+        "background": (coc > 1.25 * sharp) & (coc > middle),
     }

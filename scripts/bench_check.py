@@ -36,9 +36,8 @@ def main() -> None:
     compare_renders(options)
     for name, reference in (("reference", options.clip), ("blind", None)):
         wall, cpu = judge(options.clip, reference, options.frames)
-        print(
-            f"judged by pixels, {name:9s}: {options.frames / wall:5.1f} frames/s, {1000 * cpu / options.frames:.0f} ms CPU a frame"
-        )
+        rate, work = options.frames / wall, 1000 * cpu / options.frames
+        print(f"judged by pixels, {name:9s}: {rate:5.1f} frames/s, {work:.0f} ms CPU a frame")
 
 
 def compare_renders(options: argparse.Namespace) -> None:

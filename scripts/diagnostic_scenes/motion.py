@@ -64,7 +64,7 @@ def make_steady(seed: int) -> list[Look]:
 def sample_grid(seed: int, *, filtered: bool, frames: int = 8) -> list[Look]:
     """A facade with a fine grid behind a slow pan and zoom; sampled as it is, or averaged over each pixel first."""
     rng = np.random.default_rng(seed)
-    period, angle = rng.uniform(2.05, 3.0), rng.uniform(-0.2, 0.2)
+    period, angle = rng.uniform(2.3, 3.6), rng.uniform(-0.2, 0.2)
     speed, zoom = rng.uniform(0.2, 0.7), rng.uniform(0.0005, 0.002)
     world = make_world(seed, SIZE, level=0.012)
     fine = 4 if filtered else 1

@@ -60,7 +60,7 @@ def measure_mud(view: View) -> Reading | Unjudged:
         return Unjudged(_NOT_KNOWN)
     inner = regions[1]
     if view.distance is not None:
-        inner = inner & (view.distance > 24 * view.unit)
+        inner = inner & (view.distance > 16 * view.unit)
     if inner.mean() < 0.05:
         return Unjudged("too little background to judge")
     was, now = (measure_structure(luma, inner, view.unit) for luma in (view.sharp_luma, view.luma))
@@ -74,14 +74,16 @@ def measure_mud(view: View) -> Reading | Unjudged:
 
 
 def measure_structure(luma: Map, where: Mask, unit: float) -> float:
-    """RMS of the structures between `_MIDDLE` and `_COARSE`."""
-    scale = 2
-    small = cv2.resize(luma, (luma.shape[1] // scale, luma.shape[0] // scale), interpolation=cv2.INTER_AREA)
-    band = cv2.GaussianBlur(small, (0, 0), _MIDDLE * unit / scale) - cv2.GaussianBlur(
-        small, (0, 0), _COARSE * unit / scale
+    """RMS of the structures between `_MIDDLE` and `_COARSE` in `where`; what lies outside has no part in it."""
+    size = max(1, luma.shape[1] // 2), max(1, luma.shape[0] // 2)
+    weight = np.asarray(cv2.resize(where.astype(np.float32), size, interpolation=cv2.INTER_AREA))
+    held = np.asarray(cv2.resize(luma * where, size, interpolation=cv2.INTER_AREA))
+    middle, coarse = (
+        cv2.GaussianBlur(held, (0, 0), sigma * unit / 2)
+        / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma * unit / 2), 1e-3)
+        for sigma in (_MIDDLE, _COARSE)
     )
-    mask = where[: small.shape[0] * scale : scale, : small.shape[1] * scale : scale]
-    return float(np.sqrt((band[mask] ** 2).mean()))
+    return float(np.sqrt(((middle - coarse)[weight > 0.9] ** 2).mean()))
 
 
 HIERARCHY = Rule(

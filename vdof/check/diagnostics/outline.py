@@ -108,7 +108,8 @@ def _find_line(view: View, step: float) -> Outline | None:
     near, far = reach_out(np.abs(coc), _WIDE * unit)
     low, high = reach_out(np.abs(coc), _NARROW * unit)
     has_step = (far - near > step) & (near < np.maximum(_IN_FOCUS, 0.25 * far))
-    is_front = np.abs(coc) < near + _BORDER * (far - near)
+    has_both = far - near > 1
+    is_front = np.abs(coc) < np.where(has_both, near + _BORDER * (far - near), _IN_FOCUS)
     line = find_border(is_front) & has_step & (high - low > _ABRUPT * (far - near)) & (coc > -_STEP)
     if view.distance is not None:
         line &= view.distance < _NEAR_SUBJECT * unit

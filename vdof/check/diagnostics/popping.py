@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from vdof.check.diagnostics.sampled import Box, Reading, Tally
 from vdof.check.diagnostics.view import Eye, Map, View
-from vdof.check.look import Look
+from vdof.check.look import LensState, Look
 from vdof.check.verdict import Diagnostic
 
 _LIMITS = {"coc": 0.2, "reference": 0.14, "blind": 0.12}
@@ -56,6 +56,14 @@ class Levels:
     """(rows,columns)"""
     brightness: Map
     """Tiny picture, to notice a cut."""
+    coc: Floats | None = None
+    """The coc itself at the same places, px."""
+    lens: LensState | None = None
+    """What made it, where focus was planned."""
+    unit: float = 1.0
+    """Of the view."""
+    reduced: float = 1.0
+    """Size of the view over the look's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,7 @@ class Popping:
             self._end_shot()
             return
         self._kind = levels.kind
-        self._steps.append(measure_step(look.index, last.stops, levels.stops))
+        self._steps.append(measure_step(look.index, carry_on(last, levels), levels.stops))
         if len(self._steps) > _AROUND:
             self._judge(list(self._steps)[-1 - _AROUND])
 
@@ -140,7 +148,19 @@ def measure_levels(view: View) -> Levels:
     """How blurred each place of a frame is, in stops, by the best of what is known."""
     tiny = np.asarray(cv2.resize(view.luma, (16, 9), interpolation=cv2.INTER_AREA), np.float32)
     if view.coc is not None:
-        return Levels("coc", read_coc(view), tiny)
+        lens = view.look.lens
+        stride = max(1, round(6 * view.unit))
+        coc = view.coc[::stride, ::stride].astype(float)
+        plan = None if view.planned_coc is None else view.planned_coc[::stride, ::stride].astype(float)
+        return Levels(
+            "coc",
+            read_coc(coc, plan, view.unit),
+            tiny,
+            coc,
+            lens if lens is not None and lens.is_planned else None,
+            view.unit,
+            view.ratio,
+        )
     fine = measure_energy(view.luma, view)
     if view.sharp_luma is not None:
         source = measure_energy(view.sharp_luma, view)
@@ -154,15 +174,24 @@ def measure_levels(view: View) -> Levels:
     return Levels("blind", -stops, tiny)
 
 
-def read_coc(view: View) -> Floats:
-    """The coc on a grid, in stops, less its plan; NaN where both are small."""
-    assert view.coc is not None
-    stride = max(1, round(6 * view.unit))
-    coc = np.abs(view.coc[::stride, ::stride]).astype(float)
-    stops = np.log2(coc + 0.5 * view.unit)
-    if view.planned_coc is not None:
-        stops -= np.log2(np.abs(view.planned_coc[::stride, ::stride]) + 0.5 * view.unit)
-    return np.where(coc > _BLURRED * view.unit, stops, np.nan)
+def read_coc(coc: Floats, plan: Floats | None, unit: float) -> Floats:
+    """Coc (px) in stops, less its plan; NaN where it is small."""
+    stops = np.log2(np.abs(coc) + 0.5 * unit)
+    if plan is not None:
+        stops = stops - np.log2(np.abs(plan) + 0.5 * unit)
+    return np.where(np.abs(coc) > _BLURRED * unit, stops, np.nan)
+
+
+def carry_on(before: Levels, now: Levels) -> Floats:
+    """The levels before, as the planned change of lens and focus would have left them: a planned jump is none."""
+    if before.coc is None or now.coc is None or before.lens is None or now.lens is None:
+        return before.stops
+    ratio = now.lens.scale_px_m / before.lens.scale_px_m
+    moved = (
+        ratio * before.coc
+        + now.lens.scale_px_m * (now.lens.focus_dioptres - before.lens.focus_dioptres) * before.reduced
+    )
+    return read_coc(moved, None, before.unit)
 
 
 def measure_energy(luma: Map, view: View) -> Floats:

@@ -4,7 +4,7 @@ In bursts of a few frames, every tile is compared with itself one frame later, m
 found to a part of a pixel by phase correlation). A pattern that is only moved is explained by that; one that is sampled too
 coarsely changes its shape. Only tiles with a dominant fine frequency count: grids, bricks, fences and cloth; leaves, water
 and crowds change for other reasons. The score is the share of the pattern's energy that the best shift leaves over, the median
-of the tiles: patterns that a lens and a low-pass filter saw leave .01 to .1, and an eighth are lines that come and go.
+of the tiles: patterns that a lens and a low-pass filter saw leave .01 to .1, more are lines that come and go.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ _BURST, _EVERY = 4, 16
 """Frames compared, and from one burst to the next."""
 _LONGEST, _EDGES = 6.0, 20.0
 """px: longest wavelength of a fine pattern, and up to which its surroundings count: edges have most of theirs there."""
+_NYQUIST = 0.41
+"""Cycles per px from which a tile's window mixes a frequency with its mirror image, and a shift explains neither."""
 _PEAK = 0.25
 """Share of that energy that the strongest fine frequency and its neighbours must have."""
 _CONTRAST = 0.015
 """RMS of the fine pattern, display-encoded, that is seen."""
-_LIMIT = 0.135
+_LIMIT = 0.115
 """Share of the pattern's energy."""
 _AREA = 0.03
 """Share of the frame that must have such a pattern to be judged."""
@@ -88,7 +90,8 @@ def transform(luma: Map) -> Spectra:
 def list_frequencies() -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
     """Rows' and columns' frequency of every coefficient (cycles per px), and which belong to a fine pattern."""
     down, across = np.fft.fftfreq(_TILE)[:, None], np.fft.rfftfreq(_TILE)[None]
-    return down, across, np.hypot(down, across) >= 1 / _LONGEST
+    is_clear = np.maximum(np.abs(down), across) < _NYQUIST
+    return down, across, (np.hypot(down, across) >= 1 / _LONGEST) & is_clear
 
 
 def find_patterns(spectra: Spectra) -> NDArray[np.bool_]:

@@ -86,6 +86,7 @@ def test_plain_values_hold_everything():
         ("task=dance", "task: got 'dance', expected one of render"),
         ("bokeh.backend=metal", "bokeh.backend must be one of"),
         ("focus.point=[0.5,2]", r"focus.point: got \[0.5, 2.0\]"),
+        ("focus.mode=nose", "focus.mode: got 'nose', expected one of auto, eyes"),
         ("encode.container=avi", "encode.container must be one of"),
         ("depth=onnx", "depth.path: not given"),
     ],
@@ -99,6 +100,7 @@ def test_bad_values_say_what_was_expected(override, message):
     ("override", "line"),
     [
         ("lens.f_numbr=2", "lens.f_numbr: no such key; did you mean lens.f_number?"),
+        ("depth.long_sid=3", "depth.long_sid: no such key; did you mean depth.long_side?"),
         ("inptu=a.mp4", "inptu: no such key; did you mean input?"),
         ("lens.f_number=wide", "lens.f_number: Value 'wide' of type 'str' could not be converted to Float"),
         ("overwrite=perhaps", "overwrite: Value 'perhaps' is not a valid bool (type str)"),

@@ -9,11 +9,11 @@ import torch
 
 from vdof.analysis import AnalysisWriter
 from vdof.calibrate import CalibrateConfig, Framing
-from vdof.errors import InputError
+from vdof.errors import BackendError, ConfigError, InputError
 from vdof.focus import FocusConfig, Observation
 from vdof.lens import Lens
 from vdof.optics import coc_scale
-from vdof.plan import plan_shots, tie_to_metres
+from vdof.plan import check_wishes, plan_shots, tie_to_metres
 from vdof.shotlog import read_shot_log
 from vdof.stabilise import StabiliseConfig
 from vdof.video.grey import read_grey
@@ -133,6 +133,17 @@ def test_a_background_nearer_than_the_subject_is_an_error_with_file_and_line(kin
         tie_to_metres(
             Config(LOG), kind, entry, Lens(), Framing(0, False, 16 / 9), [Observation(0.2, 0.4, 0.1, 0.5)], 0.2, 0.4
         )
+
+
+def test_what_a_run_needs_is_looked_for_before_its_first_pass(monkeypatch):
+    config = Config(LOG)
+    config.lens = Lens(aperture_image="/no/such.png")
+    with pytest.raises(ConfigError, match="lens.aperture_image: no file at /no/such.png"):
+        check_wishes(config, [])
+    monkeypatch.setattr("vdof.faces.find_spec", lambda name: None)
+    config.focus = FocusConfig(mode="eyes")
+    with pytest.raises(BackendError, match="focus.mode=eyes needs ai-edge-litert"):
+        check_wishes(config, [])
 
 
 def test_keyframes_pull_from_the_subject_to_a_distance(plan_true_depth, tmp_path):

@@ -11,7 +11,17 @@ import torch
 
 from tests.clips import VFR_PTS, Clip, draw_square, read_facts, write_clip
 from vdof.errors import ConfigError, InputError, OutputError, ShapeError
-from vdof.video import EncodeConfig, VideoConfig, Writer, choose_container, parse_frame_range, probe, read_frames
+from vdof.video import (
+    EncodeConfig,
+    VideoConfig,
+    Writer,
+    choose_container,
+    parse_frame_range,
+    plan_output,
+    probe,
+    read_frames,
+    try_encoder,
+)
 
 X265 = EncodeConfig(codec="libx265", pixel_format="yuv420p10le", options={"x265-params": "log-level=none"})
 FAST = EncodeConfig(options={"preset": "ultrafast", "crf": "16"})
@@ -286,6 +296,20 @@ def test_existing_output(tmp_path):
     assert len(read_facts(tmp_path / "out.mp4").pts) == 12
 
 
+def test_a_file_that_another_job_wrote_meanwhile_stays(tmp_path):
+    source = write_clip(tmp_path / "in.mp4")
+    out = tmp_path / "out.mp4"
+    writer = Writer(out, probe(source), FAST)
+    writer.__enter__()
+    for frame in read_frames(source):
+        writer.write(frame)
+    out.write_bytes(b"theirs")
+    with pytest.raises(OutputError, match="was written by another job meanwhile"):
+        writer.__exit__(None, None, None)
+    assert out.read_bytes() == b"theirs"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
+
+
 def test_output_over_the_input(tmp_path):
     source = write_clip(tmp_path / "in.mp4")
     with pytest.raises(OutputError, match="is the input itself"):
@@ -376,6 +400,22 @@ def test_refused_value_of_an_option(tmp_path):
     ):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"crf": "99"}, r"encode.options.crf: got 99, expected 0 \(lossless\) to 51 for libx264"),
+        ({"crf": "high"}, "encode.options.crf: got high"),
+        ({"preset": "nonsense"}, "libx264 was refused at 64x48"),
+    ],
+)
+def test_the_encoder_is_tried_before_the_work(tmp_path, options, message):
+    info = probe(write_clip(tmp_path / "in.mp4"))
+    path = tmp_path / "out.mp4"
+    with pytest.raises(ConfigError, match=message):
+        try_encoder(plan_output(path, info, EncodeConfig(options=options), None), info.frame_rate)
+    try_encoder(plan_output(path, info, EncodeConfig(options={"crf": "0"}), None), info.frame_rate)
 
 
 def test_default_container(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vdof.errors import ConfigError
+from vdof.lens import Lens
+
+
+def check_apertures(lenses: Iterable[Lens]) -> None:
+    """Before pass 1: raise ConfigError where a lens' picture cannot be used."""
+    for path in {lens.aperture_image for lens in lenses}:
+        if path is not None:
+            read_aperture(path)
 
 
 def read_aperture(path: str) -> NDArray[np.bool_]:

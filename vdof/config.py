@@ -5,7 +5,7 @@ hydra and omegaconf.
 """
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -146,6 +146,10 @@ def as_plain(config: VdofConfig) -> dict[str, Any]:
 def suggest_key(full_key: str) -> str:
     """What to do about a key that is not in the schema."""
     *parents, key = full_key.split(".")
+    if parents == ["depth"]:
+        known = sorted({field.name for schema in GROUPS["depth"].values() for field in fields(schema)})
+        close = difflib.get_close_matches(key, known, n=1)
+        return f"did you mean depth.{close[0]}?" if close else f"estimators know, each some of: {', '.join(known)}"
     node: Any = OmegaConf.structured(VdofConfig)
     for name in parents:
         if not isinstance(node, DictConfig) or name not in node or OmegaConf.is_missing(node, name):

@@ -17,7 +17,7 @@ from torch import Tensor
 from vdof.analysis import Analysis
 from vdof.errors import OutputError
 from vdof.files import replace_when_whole, write_text
-from vdof.video import EncodeConfig, VideoInfo, choose_container, plan_output
+from vdof.video import EncodeConfig, VideoInfo, choose_container, plan_output, try_encoder
 
 PACKAGES = ("vdof", "torch", "av", "numpy", "opencv-python", "kornia", "hydra-core", "numba", "onnxruntime")
 _PREVIEW_WIDTH = 960
@@ -69,7 +69,7 @@ def choose_outputs(
         folder / f"{prefix}report.html",
         prefix,
     )
-    plan_output(clip, info, encode, None)
+    try_encoder(plan_output(clip, info, encode, None), info.frame_rate)
     if clip.is_dir():
         raise OutputError(f"output: {clip} is a folder; give the name of a file in it")
     if clip.exists() and clip.samefile(info.path):

@@ -30,8 +30,7 @@ from vdof.lens_metadata import choose_track, opentrackio_samples, write_opentrac
 from vdof.notebook import append_run, find_notebook
 from vdof.optics import coc_from_disparity
 from vdof.outputs import Picture, choose_outputs, make_preview, write_previews, write_run_record
-from vdof.plan import FramePlan, Plan, plan_shots
-from vdof.shot_focus import check_focus
+from vdof.plan import FramePlan, Plan, check_wishes, plan_shots
 from vdof.shotlog import read_shot_log, write_shot_log
 from vdof.stabilise import upsample_guided
 from vdof.stream import QUEUE_FRAMES, StageClock, prefetch
@@ -70,7 +69,7 @@ def run(config: VdofConfig, run_folder: Path) -> None:
     source_log = Path(config.shot_log) if config.shot_log else None
     entries = read_shot_log(source_log, info.path.name, info.frame_rate) if source_log else []
     entries = [entry.give_way(config.given) for entry in entries]
-    check_focus(config.focus, entries)
+    check_wishes(config, entries)
     exporter = Exporter(config.export, outputs.clip, outputs.prefix, info.frame_rate, overwrite=config.overwrite)
     track = choose_track(config.export.opentrackio, outputs.clip, outputs.prefix, overwrite=config.overwrite)
     clock = StageClock()

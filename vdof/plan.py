@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from vdof.analysis import Analysis, FrameRecord
+from vdof.aperture_image import check_apertures
 from vdof.calibrate import (
     IDENTITY,
     Distances,
@@ -33,6 +34,7 @@ from vdof.optics import coc_at_infinity, coc_scale
 from vdof.pulls import Track
 from vdof.shot_focus import (
     FARTHEST_FOCUS_M,
+    check_focus,
     choose_focus,
     needs_eyes,
     needs_pictures,
@@ -75,6 +77,12 @@ class Plan:
     """One a shot, for the log."""
     preview_frames: tuple[int, int]
     """Source indices of the two frames shown before and after."""
+
+
+def check_wishes(config: VdofConfig, entries: list[ShotEntry]) -> None:
+    """Before pass 1: raise what would only be found out after it."""
+    check_focus(config.focus, entries)
+    check_apertures([config.lens, *(entry.apply_lens(config.lens) for entry in entries)])
 
 
 def plan_shots(

@@ -89,18 +89,6 @@ class AnalysisFrame:
     """(1,2,h,w) px to the previous frame of the shot; None before the stabiliser and on a shot's first frame."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """The run of frames between two cuts: [start, stop)."""
-
-    index: int
-    """Number of the shot, from 0."""
-    start: int
-    """First frame, position in the analysed sequence."""
-    stop: int
-    """One past the last frame."""
-
-
 def split_shots(
     frames: Iterable[AnalysisFrame], config: ShotsConfig | None = None
 ) -> Iterator[tuple[int, AnalysisFrame]]:
@@ -119,17 +107,6 @@ def split_shots(
         shot += is_cut and position > 0
         position += 1
         yield shot, waiting.popleft()
-
-
-def find_shots(frames: Iterable[AnalysisFrame], config: ShotsConfig | None = None) -> list[Shot]:
-    """Return the shots of a sequence; together they cover [0, n) without gap or overlap."""
-    starts: list[int] = []
-    count = 0
-    for shot, _ in split_shots(frames, config):
-        if shot == len(starts):
-            starts.append(count)
-        count += 1
-    return [Shot(i, a, b) for i, (a, b) in enumerate(zip(starts, [*starts[1:], count], strict=False))]
 
 
 def count_look_ahead(config: ShotsConfig) -> int:

@@ -2,7 +2,7 @@
 
 from vdof.video.colour import Colour, to_display, to_linear
 from vdof.video.config import EncodeConfig, VideoConfig
-from vdof.video.encode import choose_container, plan_output
+from vdof.video.encode import choose_container, plan_output, try_encoder
 from vdof.video.frame_range import parse_frame_range
 from vdof.video.info import VideoInfo, probe
 from vdof.video.reader import Frame, FrameReader, read_frames
@@ -24,6 +24,7 @@ __all__ = [
     "read_frames",
     "to_display",
     "to_linear",
+    "try_encoder",
     "turn_back",
     "turn_upright",
 ]

@@ -4,7 +4,9 @@ import difflib
 import logging
 import os
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 
@@ -208,6 +210,33 @@ def _complete_options(info: VideoInfo, encode: EncodeConfig) -> dict[str, str]:
     parts = [options[key]] if options.get(key) else []
     options[key] = ":".join(parts + [f"{name}={value}" for name, value in given.items() if value])
     return options
+
+
+LARGEST_CRF = {"libx264": 51, "libx265": 51, "libsvtav1": 63, "libvpx-vp9": 63, "libaom-av1": 63}
+"""Encoders cut larger numbers off without a word."""
+
+
+def try_encoder(output: OutputFormat, rate: Fraction) -> None:
+    """Open the encoder as the run will, before it begins. Raises ConfigError where it refuses its options."""
+    largest, crf = LARGEST_CRF.get(output.codec), output.options.get("crf")
+    if largest is not None and crf is not None:
+        try:
+            is_fine = 0 <= float(crf) <= largest
+        except ValueError:
+            is_fine = False
+        if not is_fine:
+            raise ConfigError(f"encode.options.crf: got {crf}, expected 0 (lossless) to {largest} for {output.codec}")
+    context: Any = av.CodecContext.create(output.codec, "w")
+    context.width, context.height, context.pix_fmt = output.width, output.height, output.pixel_format
+    context.time_base, context.framerate = 1 / rate, rate
+    context.options = dict(output.options)
+    try:
+        context.open()
+    except (av.FFmpegError, ValueError) as error:
+        raise ConfigError(
+            f"{output.codec} was refused at {output.width}x{output.height} {output.pixel_format} ({error}); "
+            f"check encode.options: {output.options}"
+        ) from error
 
 
 def _require_known_options(encode: EncodeConfig) -> None:

@@ -55,6 +55,7 @@ class Writer:
         """
         self.path = Path(path)
         self._info = info
+        self._overwrite = overwrite
         self._frames = frames
         self._output = plan_output(self.path, info, encode or EncodeConfig(), size)
         self._to_frame = TensorToFrame(info.colour, self._output.pixel_format, is_rgb=self._output.is_rgb)
@@ -196,11 +197,25 @@ class Writer:
             self._stack.close()
             with open(self._temporary, "rb") as file:
                 os.fsync(file.fileno())
-            os.replace(self._temporary, self.path)
+            self._put_in_place()
         except (av.FFmpegError, OSError) as error:
             raise OutputError(
                 f"{self.path} cannot be finished ({error.strerror}); free space or choose another output"
             ) from error
+
+    def _put_in_place(self) -> None:
+        """Give the file its name, but never over one that another job has written meanwhile, unless that may be replaced."""
+        if not self._overwrite:
+            try:
+                os.link(self._temporary, self.path)
+            except FileExistsError as error:
+                raise OutputError(f"{self.path} was written by another job meanwhile; choose another output") from error
+            except OSError:
+                log.debug("%s is on a file system without links", self.path)
+            else:
+                self._temporary.unlink()
+                return
+        os.replace(self._temporary, self.path)
 
     def _discard(self) -> None:
         """Close what is open, without a word about errors that follow from the first, and remove the temporary file."""

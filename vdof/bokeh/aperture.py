@@ -160,7 +160,7 @@ def _tabulate(part: Chords, scale: float, max_radius: int) -> NDArray[np.float32
         moments.append(np.diff(np.interp(edges, borders, running), axis=0) * radii ** (n + 1))
     light, is_lit = moments[0], moments[0] > 1e-6
     centre, square = (np.divide(m, light, out=np.zeros_like(m), where=is_lit) for m in moments[1:])
-    half = np.sqrt(3 * np.maximum(square - centre**2, 0))
+    half = np.minimum(np.sqrt(3 * np.maximum(square - centre**2, 0)), radii - np.abs(centre))
     height = np.divide(light, 2 * half, out=np.zeros_like(half), where=half > 1e-6)
     return np.stack([centre, half, height], axis=2).astype(np.float32)
 

@@ -6,4 +6,9 @@ import numba
 import numpy as np
 
 f4 = np.float32
-compiled = numba.njit(nogil=True, cache=True, fastmath={"nsz", "arcp", "contract", "reassoc"})
+u8 = np.uint64
+LIBERTIES = {"nsz", "arcp", "contract", "reassoc"}
+compiled = numba.njit(nogil=True, cache=True, fastmath=LIBERTIES)
+
+inlined = numba.njit(nogil=True, forceinline=True, fastmath=LIBERTIES)
+"""For what is called millions of times: a call hands every array over in pieces, which costs more than the work."""

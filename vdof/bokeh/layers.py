@@ -30,7 +30,7 @@ BEHIND_STEP = 2.0
 """A surface lies behind another when its radius is larger by this much, px; noise of the depth is smaller."""
 MAX_LEVELS = 24
 LEVEL_STEP = 1.5
-HALF_FROM, HALF_FULLY = 12.0, 18.0
+HALF_FROM, HALF_FULLY = 9.0, 13.0
 """Radii, px, between which a source passes from full to half resolution."""
 FULL_VARIANCE = 1 / 3
 """What the pixel grid adds to a disc's squared radius; taken off before, so that its variance is right."""

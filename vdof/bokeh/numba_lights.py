@@ -13,7 +13,7 @@ from vdof.bokeh.compiled import compiled, f4
 from vdof.bokeh.ladder import middle_of_groups
 from vdof.bokeh.layers import OWN, RIM, Layers, field_of_view
 from vdof.bokeh.lights import NEARER, Lights, aim
-from vdof.bokeh.numba_splat import span_at
+from vdof.bokeh.numba_splat import clip_span, span_at
 from vdof.bokeh.threads import run_rows
 from vdof.bokeh.torch_records import Cut
 
@@ -78,12 +78,15 @@ def _shine_rows(
             x0 = max(int(centre[cell, 0]) - reach[cell], 0)
             x1 = min(int(centre[cell, 0]) + reach[cell] + 1, last)
             for k in range(start[cell], start[cell + 1]):
+                if abs(y - row[k]) > max_row:
+                    continue
+                x, side = records[k, 0], records[k, 2]
                 for part in range(spans.shape[0]):
-                    left, right, height = span_at(
-                        records[k, 0], records[k, 1], records[k, 2], row[k], y - row[k], spans[part], max_row, field
-                    )
+                    left, right, height = span_at(x, records[k, 1], side, y - row[k], spans[part], max_row)
+                    if field[2] > f4(0):
+                        left, right = clip_span(field, x, row[k], y - row[k], side, records[k, 1], left, right)
                     if left < right:
-                        bright = height * (gain[1, part] if records[k, 2] > f4(0) else gain[0, part])
+                        bright = height * (gain[1, part] if side > f4(0) else gain[0, part])
                         _add_end(line, min(max(left, f4(x0)), f4(x1)), bright, records[k])
                         _add_end(line, min(max(right, f4(x0)), f4(x1)), -bright, records[k])
             _trace_line(

@@ -32,6 +32,8 @@ RECORD = 8
 r, g, b, weight."""
 CHUNK = 64
 """Records per entry of the reach table."""
+FAINT = f4(1e-3)
+"""Opacity below which a source is left out."""
 SMALL = f4(SMALL_RADIUS)
 SMALL_EFFECTIVE = f4(math.sqrt(SMALL_RADIUS**2 - FULL_VARIANCE))
 
@@ -40,11 +42,15 @@ class Level(NamedTuple):
     """The records of one resolution, row by row."""
 
     start: NDArray[np.int64]
-    """(rows + 1,) first record of each row."""
+    """(rows,) first record of each row."""
+    stop: NDArray[np.int64]
+    """(rows,) end of the row's records; there may be a gap before the next row's."""
     records: NDArray[np.float32]
     """(n, RECORD)"""
     reach: NDArray[np.int32]
-    """(n / CHUNK,) rows that the records of each chunk reach above and below their own."""
+    """(rows, chunks) rows that the records of each CHUNK of a row reach above and below it."""
+    extent: NDArray[np.int32]
+    """(rows, groups, 3): first column, end column and reach in rows of what a row's records of a group light."""
     field: NDArray[np.float32]
     """Where the barrel cuts discs, in pixels of this resolution; see `layers.field_of_view`."""
 
@@ -53,44 +59,59 @@ def list_records(
     layers: Layers, table: SpanTable, borders: NDArray[np.float32], field: NDArray[np.float32], fold: int
 ) -> Level:
     """Records at full (`fold` 1) or half (`fold` 2) resolution."""
-    height = -(-layers.radius.shape[1] // fold)
+    height, width = (-(-side // fold) for side in layers.radius.shape[1:])
     start = np.zeros(height + 1, np.int64)
-    sources = (layers.colour, layers.radius, layers.weight, np.array(layers.group_shift), borders)
-    shape = (f4(table.area), table.clip, field)
-    kernel = _list_full if fold == 1 else _list_half
-    run_rows(kernel, 0, height, *sources, *shape, start, np.empty((0, RECORD), f4))
+    run_rows(_bound_rows, 0, height, layers.radius, layers.weight, fold, start)
     np.cumsum(start, out=start)
     records = np.empty((int(start[-1]), RECORD), f4)
-    run_rows(kernel, 0, height, *sources, *shape, start, records)
-    reach = np.zeros(records.shape[0] // CHUNK + 1, np.int32)
-    run_rows(_measure_reach, 0, reach.size, records, reach, step=1024)
-    return Level(start, records, reach, field)
+    stop = start[:-1].copy()
+    chunks = int(np.diff(start).max()) // CHUNK + 1
+    groups = borders.size + 1 + max(layers.group_shift)
+    reach, extent = np.zeros((height, chunks), np.int32), np.zeros((height, groups, 3), np.int32)
+    sources = (layers.colour, layers.radius, layers.weight, np.array(layers.group_shift), borders)
+    level = Level(start[:-1], stop, records, reach, extent, field)
+    kernel = _list_full if fold == 1 else _list_half
+    run_rows(kernel, 0, height, *sources, f4(table.area), table.clip, field, stop, records)
+    run_rows(_measure_reach, 0, height, level.start, stop, records, width, reach, extent)
+    return level
 
 
 @compiled
-def _list_full(y0, y1, colour, radius, weight, group_shift, borders, unit_area, clip, field, start, records):
-    """Write the records of the rows y0..y1-1 or, while there is no room for any, count them into `start`."""
-    is_count = records.shape[0] == 0
+def _bound_rows(y0, y1, radius, weight, fold, start):
+    """Room for the records of the rows y0..y1-1: at most two groups for a source, and two parts for a small one."""
     for y in range(y0, y1):
-        first = i = 0 if is_count else start[y]
+        room = 0
+        for layer in range(radius.shape[0]):
+            for j in range(fold * y, min(fold * y + fold, radius.shape[1])):
+                for x in range(radius.shape[2]):
+                    r = abs(radius[layer, j, x])
+                    share = _half_share(r) if fold == 2 else f4(1) - _half_share(r)
+                    if weight[layer, j, x] * share > FAINT:
+                        room += 4 if fold == 1 and r < SMALL else 2
+        start[y + 1] = room
+
+
+@compiled
+def _list_full(y0, y1, colour, radius, weight, group_shift, borders, unit_area, clip, field, stop, records):
+    """Write the records of the rows y0..y1-1."""
+    for y in range(y0, y1):
+        i = stop[y]
         for x in range(radius.shape[2]):
             for layer in range(radius.shape[0]):
                 r = radius[layer, y, x]
                 w = weight[layer, y, x] * (f4(1) - _half_share(r))
-                if w > f4(1e-3):
+                if w > FAINT:
                     p = colour[layer, y, x]
                     i = _put_split(records, i, x, y, r, group_shift[layer], w, p, borders, unit_area, clip, field)
-        if is_count:
-            start[y + 1] = i - first
+        stop[y] = i
 
 
 @compiled
-def _list_half(y0, y1, colour, radius, weight, group_shift, borders, unit_area, clip, field, start, records):
+def _list_half(y0, y1, colour, radius, weight, group_shift, borders, unit_area, clip, field, stop, records):
     """The same for cells of 2x2 pixels, whose sources are merged where layer and group agree."""
-    is_count = records.shape[0] == 0
     merged = np.empty((4, 6), np.float32)  # weight; weighted r, g, b, radius; group
     for y in range(y0, y1):
-        first = i = 0 if is_count else start[y]
+        i = stop[y]
         for x in range((radius.shape[2] + 1) // 2):
             for layer in range(radius.shape[0]):
                 count = _merge_cell(x, y, colour[layer], radius[layer], weight[layer], borders, merged)
@@ -101,8 +122,7 @@ def _list_half(y0, y1, colour, radius, weight, group_shift, borders, unit_area, 
                     i = _put_split(
                         records, i, x, y, r, group_shift[layer], w * f4(0.25), p, borders, unit_area, clip, field
                     )
-        if is_count:
-            start[y + 1] = i - first
+        stop[y] = i
 
 
 @compiled
@@ -121,7 +141,7 @@ def _merge_cell(x, y, colour, radius, weight, borders, merged):
             if abs(r) <= f4(HALF_FROM):
                 continue
             w = weight[j, i] * _half_share(r)
-            if w <= f4(1e-3):
+            if w <= FAINT:
                 continue
             group = f4(_find_group(r, borders))
             k = 0
@@ -181,8 +201,6 @@ def _put_source(records, i, x, y, r, group, weight, colour, unit_area, clip, fie
     fold = field[4]
     size = abs(r) / fold
     is_small = fold == f4(1) and size < SMALL
-    if records.shape[0] == 0:
-        return i + (2 if is_small else 1)
     if is_small:
         share = (size / SMALL) ** 2
         _put_record(records, i, x, f4(-1), group, side, weight * (f4(1) - share), colour)
@@ -231,11 +249,18 @@ def _put_record(records, i, x, position, group, side, weight, colour):
 
 
 @compiled
-def _measure_reach(c0, c1, records, reach):
-    """Rows that the records of each chunk reach above and below their own."""
-    for chunk in range(c0, c1):
-        farthest = f4(-8)
-        for i in range(chunk * CHUNK, min(chunk * CHUNK + CHUNK, records.shape[0])):
-            if records[i, 7] > f4(0):
-                farthest = max(farthest, records[i, 1])
-        reach[chunk] = int(farthest / f4(STEPS_PER_PIXEL) + f4(0.5))
+def _measure_reach(y0, y1, start, stop, records, width, reach, extent):
+    """Rows and columns that the records of the rows y0..y1-1 light."""
+    for y in range(y0, y1):
+        extent[y, :, 0] = width
+        for i in range(start[y], stop[y]):
+            if records[i, 7] <= f4(0):
+                continue
+            size = max(records[i, 1], f4(0)) / f4(STEPS_PER_PIXEL)
+            rows = int(size + f4(0.5))
+            chunk = (i - start[y]) // CHUNK
+            reach[y, chunk] = max(reach[y, chunk], rows)
+            lit = extent[y, int(records[i, 2])]
+            lit[0] = min(lit[0], max(int(records[i, 0] - size) - 1, 0))
+            lit[1] = max(lit[1], min(int(records[i, 0] + size), width) + 3)
+            lit[2] = max(lit[2], rows + 1)

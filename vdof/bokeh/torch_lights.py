@@ -88,8 +88,7 @@ def _trace(y: Tensor, x: Tensor, centre: Tensor, first_group: Tensor, layers: La
         for dy in (-1, 0, 1):
             for dx in (-1, 0, 1):
                 for layer in (OWN, RIM)[: len(layers.radius)]:
-                    share = _touch(j + dy, i + dx, u, v, centre, layers.radius[layer], layers.weight[layer])
-                    r, share = share
+                    r, share = _touch(j + dy, i + dx, u, v, centre, layers.radius[layer], layers.weight[layer])
                     open_share -= torch.where(meets & (r >= lows[group]) & (r < highest), share, 0.0)
     return open_share.clamp(min=0)
 

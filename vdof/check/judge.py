@@ -18,6 +18,8 @@ SHORTEST_S = 1.5
 """A shorter shot cannot show a pulse apart from a change."""
 WORST_S = 4.0
 """The score is that of the worst so many seconds of a shot, or of the whole shot where it is shorter."""
+_SURE_S = 3.0
+"""A shorter shot shows too few pulses to tell them surely from a change."""
 _SPAN_S = 1.0
 """Seconds over which a frame range is judged."""
 
@@ -178,12 +180,12 @@ def judge(mode: str, stretches: Sequence[Stretch], threshold: float, trend_order
     if not pulses:
         reason = stretches[0].reason if stretches else "no frame was seen"
         return Breathing(mode, math.nan, threshold, CANNOT_JUDGE, reason, 0.0, times=times, shot_scores=scores)
-    _, worst = max(pulses, key=lambda pair: pair[1].score)
+    place, worst = max(pulses, key=lambda pair: pair[1].score)
     proven = sum(len(stretch.seconds) for stretch in stretches if not stretch.reason)
     share = proven / sum(len(stretch.seconds) for stretch in stretches)
     verdict = FLAGGED if worst.score >= threshold else FINE if share > 0 else CANNOT_JUDGE
     reason = stretches[0].reason if verdict == CANNOT_JUDGE else describe(worst, verdict, threshold, share)
-    confidence = find_confidence(worst, threshold) * (1.0 if verdict == FLAGGED else share)
+    confidence = find_confidence(worst, threshold, place.seconds) * (1.0 if verdict == FLAGGED else share)
     spans = [
         span for stretch, pulse in pulses if pulse.score >= threshold for span in find_spans(pulse, stretch, threshold)
     ]
@@ -210,10 +212,11 @@ def describe(worst: Pulse, verdict: str, threshold: float, share: float) -> str:
     return text if share == 1 else f"{text}; {100 * (1 - share):.0f} % of the frames could not be judged"
 
 
-def find_confidence(worst: Pulse, threshold: float) -> float:
-    """0..1: how far the score lies from the threshold, compared with what its groups differ by."""
+def find_confidence(worst: Pulse, threshold: float, seconds: Array) -> float:
+    """0..1: how far the score lies from the threshold, compared with what its groups differ by; less for short shots."""
     error = worst.noise / np.sqrt(2) + 0.1 * threshold
-    return float(np.clip(abs(worst.score - threshold) / error / 2, 0.05, 1.0))
+    length = min(1.0, float(seconds[-1] - seconds[0]) / _SURE_S)
+    return float(np.clip(abs(worst.score - threshold) / error / 2, 0.05, 1.0)) * length
 
 
 def score_shots(stretches: Sequence[Stretch], pulses: Sequence[tuple[Stretch, Pulse]]) -> list[float]:

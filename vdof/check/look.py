@@ -30,8 +30,8 @@ class Look:
     """A frame at the checks' working size; what is not known is None.
 
     Arrays are float32 unless said: `image` and `sharp` (h,w,3) display-encoded RGB 0..1, blurred and before the blur;
-    `coc` and `planned_coc` (h,w) signed diameters in pixels of this size, as rendered and as the shot log plans them;
-    `subject` (h,w) bool, what shall be sharp.
+    `coc` (h,w) signed diameters in pixels of this size, as rendered; `planned_coc` the same as somebody planned them, where
+    that is known point by point (vdof's own renders give `lens` instead); `subject` (h,w) bool, what shall be sharp.
     """
 
     index: int

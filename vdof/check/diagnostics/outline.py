@@ -59,10 +59,11 @@ class Outline:
 
     @cached_property
     def length(self) -> Floats:
-        """(n,) units of the line in each segment."""
+        """(n,) units of the line in each segment; a ragged one is no longer than its cell's diagonal."""
         count = self._places[1].reshape(self.count, -1)
         middle = len(self.bands) // 2
-        return count[:, middle - 1 : middle + 1].sum(axis=1) / (2 * _BAND) / self.view.unit**2
+        length = count[:, middle - 1 : middle + 1].sum(axis=1) / (2 * _BAND) / self.view.unit**2
+        return np.minimum(length, 1.4 * _SEGMENT)
 
     @cached_property
     def bands(self) -> Floats:

@@ -58,7 +58,7 @@ def _average(outline: Outline, means: Floats, count: Floats, band: tuple[float, 
 RULE = Rule(
     name="separation",
     title="Not separated: the subject is lost in a thumbnail",
-    threshold=0.55,
+    threshold=0.7,
     action="open the lens (a smaller lens.f_number), a longer lens.focal_length_mm, or more background_distance_m; light or "
     "dress the subject apart from what is behind",
     measure=measure,

@@ -28,6 +28,14 @@ EDGE_TRUST = 0.05
 """Weight of a pixel on a depth edge as a sample of the background: it may be mixed from both sides."""
 BEHIND_STEP = 2.0
 """A surface lies behind another when its radius is larger by this much, px; noise of the depth is smaller."""
+DENSE_EDGE = 0.4
+"""Radii that differ by more than this, px, within 3x3 pixels near an edge may be strands behind strands."""
+DENSE_STEP = 0.25
+"""What lies farther than a strand by more than this, px, and near it, is behind it..."""
+DENSE_WINDOW, DENSE_SPREAD = 2, 3.0
+"""... within so many pixels on every side, weighted exp(-distance^2 / DENSE_SPREAD) over the step..."""
+SPARSE = 0.2
+"""... unless more than this share of the window lies farther by BEHIND_STEP: then the background shows."""
 MAX_LEVELS = 24
 LEVEL_STEP = 1.5
 HALF_FROM, HALF_FULLY = 9.0, 13.0

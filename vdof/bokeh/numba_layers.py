@@ -18,10 +18,15 @@ from vdof.bokeh.layers import (
     BEHIND,
     BEHIND_STEP,
     BIN,
+    DENSE_EDGE,
+    DENSE_SPREAD,
+    DENSE_STEP,
+    DENSE_WINDOW,
     EDGE,
     EDGE_TRUST,
     MIXED_EDGE,
     OWN,
+    SPARSE,
     TILE,
     Layers,
     level_count,
@@ -29,6 +34,8 @@ from vdof.bokeh.layers import (
 )
 from vdof.bokeh.numba_unmix import unmix_edges
 from vdof.bokeh.threads import run_rows
+
+DENSE_FALL = np.array([math.exp(-k / DENSE_SPREAD) for k in range(2 * DENSE_WINDOW**2 + 1)], f4)
 
 
 def split_layers(picture: NDArray[np.float32], signed: NDArray[np.float32], margin: int, level: float) -> Layers:
@@ -68,6 +75,7 @@ def _add_background(
     sizes = np.array(pyramid_sizes(height, width), np.int64)
     stack = np.zeros((levels, *sizes[0], 5), f4)
     knee = f4(5 * level)
+    run_rows(_back_strands, 0, height, colour, radius, weight, spread, is_near_edge, DENSE_FALL)
     run_rows(_bin_pixels, 0, int(sizes[0, 0]), colour[OWN], radius[OWN], spread, bounds[0], bounds[2], knee, stack)
     run_rows(_fill_level, 0, levels, stack, sizes, step=1)
     run_rows(_pick_behind, 0, height, colour, radius, weight, stack, *bounds, is_near_edge)
@@ -97,6 +105,38 @@ def _spread_reach(reach, is_near_edge):
             if reach[y, x] > f4(0):
                 n = int(math.ceil(reach[y, x] / TILE))
                 is_near_edge[max(0, y - n) : y + n + 1, max(0, x - n) : x + n + 1] = True
+
+
+@compiled
+def _back_strands(y0, y1, colour, radius, weight, spread, is_near_edge, fall):
+    """In dense hair what a strand hides is the next strand, not the far background: a mean of what is just farther."""
+    found = np.empty(5, np.float32)  # r, g, b, radius, weight
+    for y in range(y0, y1):
+        for x in range(radius.shape[2]):
+            if not is_near_edge[y // TILE, x // TILE] or spread[y, x] <= f4(DENSE_EDGE) or weight[OWN, y, x] < f4(1):
+                continue
+            own = radius[OWN, y, x]
+            found[:] = f4(0)
+            count = far = 0
+            for j in range(max(0, y - DENSE_WINDOW), min(radius.shape[1], y + DENSE_WINDOW + 1)):
+                for i in range(max(0, x - DENSE_WINDOW), min(radius.shape[2], x + DENSE_WINDOW + 1)):
+                    step = radius[OWN, j, i] - own
+                    count += 1
+                    far += step > f4(BEHIND_STEP)
+                    if step > f4(DENSE_STEP):
+                        w = fall[(j - y) ** 2 + (i - x) ** 2] / step
+                        for c in range(3):
+                            found[c] += w * colour[OWN, j, i, c]
+                        found[3] += w * radius[OWN, j, i]
+                        found[4] += w
+            if found[4] <= f4(0) or f4(far) > f4(SPARSE) * f4(count):
+                continue
+            found /= found[4]
+            if weight[BEHIND, y, x] == f4(0) or radius[BEHIND, y, x] > found[3] + f4(0.5):
+                radius[BEHIND, y, x] = found[3]
+                weight[BEHIND, y, x] = f4(1)
+                for c in range(3):
+                    colour[BEHIND, y, x, c] = found[c]
 
 
 @compiled

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -10,10 +12,15 @@ from vdof.bokeh.layers import (
     BEHIND,
     BEHIND_STEP,
     BIN,
+    DENSE_EDGE,
+    DENSE_SPREAD,
+    DENSE_STEP,
+    DENSE_WINDOW,
     EDGE,
     EDGE_TRUST,
     MIXED_EDGE,
     OWN,
+    SPARSE,
     TILE,
     Layers,
     level_count,
@@ -41,6 +48,7 @@ def add_background(
     colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, is_near_edge: Tensor, level: float
 ) -> None:
     """Fill layer BEHIND near edges from what lies farther in layer OWN; what unmixing put there stays."""
+    back_strands(colour, radius, weight, spread, is_near_edge)
     own = radius[OWN]
     nearest, farthest = float(own.min()), float(own.max()) + 1e-3
     levels = level_count(nearest, farthest)
@@ -69,6 +77,30 @@ def find_edges(radius: Tensor) -> tuple[Tensor, Tensor]:
             is_near = torch.maximum(is_near, F.max_pool2d((tiles == n).float(), 2 * n + 1, 1, n))
     near_edge = is_near[0].repeat_interleave(TILE, 0).repeat_interleave(TILE, 1)[:height, :width]
     return high - low, near_edge > 0
+
+
+def back_strands(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, is_near_edge: Tensor) -> None:
+    """In dense hair what a strand hides is the next strand, not the far background: a mean of what is just farther."""
+    height, width = spread.shape
+    y, x = (is_near_edge & (spread > DENSE_EDGE) & (weight[OWN] >= 1)).nonzero(as_tuple=True)
+    values = torch.cat([colour[OWN], radius[OWN][..., None], torch.ones_like(spread)[..., None]], 2)
+    own = radius[OWN, y, x]
+    found, count, far = values.new_zeros(y.numel(), 5), torch.zeros_like(own), torch.zeros_like(own)
+    for dy in range(-DENSE_WINDOW, DENSE_WINDOW + 1):
+        for dx in range(-DENSE_WINDOW, DENSE_WINDOW + 1):
+            j, i = (y + dy).clamp(0, height - 1), (x + dx).clamp(0, width - 1)
+            is_inside = (j == y + dy) & (i == x + dx)
+            step = radius[OWN, j, i] - own
+            count += is_inside
+            far += is_inside & (step > BEHIND_STEP)
+            fall = math.exp(-(dy * dy + dx * dx) / DENSE_SPREAD)
+            share = torch.where(is_inside & (step > DENSE_STEP), fall / step.clamp(min=DENSE_STEP), 0.0)
+            found += share[:, None] * values[j, i]
+    mean = found[:, :4] / found[:, 4:].clamp(min=1e-20)
+    is_new = (weight[BEHIND, y, x] == 0) | (radius[BEHIND, y, x] > mean[:, 3] + 0.5)
+    k = ((found[:, 4] > 0) & (far <= SPARSE * count) & is_new).nonzero()[:, 0]
+    y, x, mean = y[k], x[k], mean[k]
+    colour[BEHIND, y, x], radius[BEHIND, y, x], weight[BEHIND, y, x] = mean[:, :3], mean[:, 3], torch.ones_like(own[k])
 
 
 def bin_pixels(

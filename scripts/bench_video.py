@@ -128,7 +128,7 @@ def transcode_plainly(clip: Path) -> None:
         stream.options = dict(ENCODE.options)  # type: ignore[union-attr]
         stream.codec_context.thread_type = "AUTO"  # type: ignore[union-attr]
         for frame in source.decode(video):
-            target.mux(stream.encode(frame))  # type: ignore[union-attr]
+            target.mux(stream.encode(frame))  # type: ignore[union-attr, arg-type]
         target.mux(stream.encode(None))  # type: ignore[union-attr]
 
 

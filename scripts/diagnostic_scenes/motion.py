@@ -53,7 +53,7 @@ def make_pull(seed: int) -> list[Look]:
     ease = t * t * (3 - 2 * t)
     if rng.random() < 0.5:
         return move_blur(seed, 1 + rng.uniform(0.3, 1.0) * t)
-    return move_blur(seed, np.ones(FRAMES), shift=-rng.uniform(6, 14) * ease)
+    return move_blur(seed, np.ones(FRAMES), shift=rng.uniform(-8, -4) * ease)
 
 
 def make_steady(seed: int) -> list[Look]:

@@ -2,7 +2,7 @@
 
 Measured on the discs' radial profile in light, over what surrounds them. A clean disc is even: rim over middle 1; old lenses
 with their soap bubbles reach 1.3 to 1.5 and are liked, 1.6 is outlining. Nothing lies outside: a veil of
-8 % of the disc's light at 1.3 to 1.6 radii is fog. Colour: by how much the channels' edges differ, as a share of their own
+7 % of the disc's light at 1.3 to 1.6 radii is fog. Colour: by how much the channels' edges differ, as a share of their own
 light; 15 % is a plain green or magenta ring.
 """
 
@@ -21,7 +21,7 @@ _FEWEST = 4
 """Discs."""
 _DIAMETER = 10.0
 """Units from which a disc has a middle and a rim."""
-_RIM, _VEIL, _FRINGE = 0.6, 0.08, 0.15
+_RIM, _VEIL, _FRINGE = 0.6, 0.07, 0.15
 """Limits: excess of the rim over the middle; light outside; shift of colour."""
 _RINGS = ((0, 0.55), (0.7, 0.95), (0.93, 1.12), (1.3, 1.6), (2.2, 2.8))
 """In radii: middle, rim, edge, what lies outside, and what surrounds it."""

@@ -2,8 +2,8 @@
 
 Measured as the blur's diameter there in thousandths of the frame's width: the rendered coc where it is known, otherwise the
 blur that turns the sharp reference into the picture. 1/1200 of the width is the usual limit of what counts as sharp on a
-large screen; 4.5/1000 (3 px at 640, 9 px at 1920) is soft at a glance on a phone. A subject that is blurred as much as
-everything else (a soft lens, a low bit rate) is not a miss.
+large screen; 4.5/1000 (3 px at 640, 9 px at 1920) is soft at a glance on a phone. The reason says whether something
+else is sharper. It must hold through most of the clip: a pull away from the subject is no miss.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from vdof.check.diagnostics.blur_size import find_blur
-from vdof.check.diagnostics.sampled import Reading, Rule, Unjudged, enclose
+from vdof.check.diagnostics.sampled import THROUGHOUT, Reading, Rule, Unjudged, enclose
 from vdof.check.diagnostics.view import View
 
 _SHARPER = 0.5
@@ -47,4 +47,5 @@ RULE = Rule(
     action="set focus.point=[x,y] on the eyes (or focus.distance_m=), or subject_distance_m in the shot log; "
     "a larger lens.f_number forgives more",
     measure=measure,
+    share=THROUGHOUT,
 )

@@ -89,7 +89,7 @@ def measure_structure(luma: Map, where: Mask, unit: float) -> float:
 HIERARCHY = Rule(
     name="hierarchy",
     title="Smooth face with a garish background: failed hierarchy",
-    threshold=0.15,
+    threshold=0.1,
     action="open the lens (a smaller lens.f_number) and take saturation and contrast out of the background; leave the face "
     "its texture",
     measure=measure_hierarchy,

@@ -13,7 +13,7 @@ from vdof.check.diagnostics.view import Eye, View
 from vdof.check.look import Look
 from vdof.check.verdict import Diagnostic
 
-EVERY = 6
+EVERY = 8
 """Frames from one that is judged to the next."""
 _KEPT = 256
 """Scores kept; from then on every second one, so that memory stays bounded whatever the clip's length."""
@@ -21,6 +21,8 @@ _WORST = 5
 """Frames named."""
 _SHARE = 0.7
 """The clip's score is this quantile of its frames' scores: a fault shows in a third of the frames, a glitch does not."""
+THROUGHOUT = 0.25
+"""The same for what must hold most of the time to be a fault."""
 
 Box = tuple[float, float, float, float]
 
@@ -54,12 +56,15 @@ class Rule:
     threshold: float
     action: str
     measure: Callable[[View], Reading | Unjudged]
+    share: float = _SHARE
+    """Quantile of the frames' scores that is the clip's."""
 
 
 class Tally:
     """Readings of a clip, in bounded memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, share: float = _SHARE) -> None:
+        self._share = share
         self.worst: list[tuple[float, int, Reading]] = []
         self.reasons: Counter[str] = Counter()
         self.judged = 0
@@ -87,7 +92,7 @@ class Tally:
         """The clip's score; NaN where too few frames could be judged."""
         if self.judged == 0 or 2 * self.judged < sum(self.reasons.values()):
             return float("nan")
-        return float(np.quantile(self._scores, _SHARE))
+        return float(np.quantile(self._scores, self._share))
 
     def diagnose(self, name: str, title: str, threshold: float, action: str) -> Diagnostic:
         """The answer."""
@@ -116,7 +121,7 @@ class Sampled:
         self.rule = rule
         self._eye = eye
         self._every = every
-        self._tally = Tally()
+        self._tally = Tally(rule.share)
         self._seen = 0
         self._shot: int | None = None
 

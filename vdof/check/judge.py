@@ -16,6 +16,8 @@ from vdof.check.verdict import CANNOT_JUDGE, FINE, FLAGGED, Breathing, Span
 
 SHORTEST_S = 1.5
 """A shorter shot cannot show a pulse apart from a change."""
+SHORTEST_REST_S = 1.0
+"""Between two pulls less must do."""
 WORST_S = 4.0
 """The score is that of the worst so many seconds of a shot, or of the whole shot where it is shorter."""
 _SURE_S = 3.0
@@ -95,7 +97,7 @@ class Pulse:
 def find_pulse(region: Region, seconds: Array, trend_order: int) -> Pulse | None:
     """Measure one region; None where its blur changes on purpose nearly all the time."""
     curves, is_judged = set_aside_intended(region, seconds)
-    if seconds[is_judged].size < 2 or np.mean(is_judged) * (seconds[-1] - seconds[0]) < SHORTEST_S:
+    if seconds[is_judged].size < 2 or np.mean(is_judged) * (seconds[-1] - seconds[0]) < SHORTEST_REST_S:
         return None
     parts = [split_bands(np.where(is_judged, curve, np.nan), seconds, trend_order) for curve in curves]
     drift, breathing, flicker = (np.stack(layer) for layer in zip(*parts, strict=True))

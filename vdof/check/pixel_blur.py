@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 
 from vdof.check.tracks import Sight
 
+SHARP_TEXTURE = 1.25
+"""px of the finest level: the root of gradient over Laplacian energy below which texture tells nothing of a lens: there
+it changes with every shift by half a pixel."""
 LEVELS = 4
 LONG_SIDE = 480
 """px of the finest level."""
@@ -95,7 +98,8 @@ def measure_alone(image: Map, sight: Sight) -> list[Blur]:
         slope = gather(across * across + down * down, level, sight)
         curvature = gather(bend * bend, level, sight)
         noise = (_NOISE / 2**level) ** 2
-        size = 0.5 * np.log2((slope + noise) / (curvature + 4 * noise)) + level
+        square = (slope + noise) / (curvature + 4 * noise) * 4.0**level
+        size = 0.5 * np.log2(square + SHARP_TEXTURE**2)
         found.append(Blur(size, curvature / (curvature + 8 * noise)))
     return found
 

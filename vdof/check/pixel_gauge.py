@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vdof.check.curves import fit_common, fit_groups
 from vdof.check.evidence import Evidence, Table
-from vdof.check.judge import SHORTEST_S, Region, Stretch, judge
+from vdof.check.judge import SHORTEST_REST_S, SHORTEST_S, Region, Stretch, judge
 from vdof.check.look import Look
 from vdof.check.pixel_blur import LEVELS, LONG_SIDE, Blur, compare, measure_alone
 from vdof.check.tracks import FLOW_LONG_SIDE, Follower
@@ -116,9 +116,10 @@ def name_columns(blurs: list[Blur]) -> dict[str, Array]:
 def find_stretches(evidence: Evidence, mode: str, pulls: Sequence[range] = ()) -> list[Stretch]:
     """A shot in the parts between which its focus was pulled."""
     if evidence.duration_s < SHORTEST_S:
-        return [find_regions(evidence, mode)]
+        reason = f"too short: {evidence.duration_s:.1f} s, a pulse shows in {SHORTEST_S:g} s or more"
+        return [Stretch(evidence.shot, evidence.frames, evidence.seconds, [], reason)]
     is_pulled = np.array([any(frame in pull for pull in pulls) for frame in evidence.frames.tolist()], bool)
-    rests = find_rests(choose_levels(evidence, _WANTED[mode])[0], evidence.seconds, is_pulled, SHORTEST_S)
+    rests = find_rests(choose_levels(evidence, _WANTED[mode])[0], evidence.seconds, is_pulled, SHORTEST_REST_S)
     if not rests:
         reason = "blur changes on purpose nearly all the time"
         return [Stretch(evidence.shot, evidence.frames, evidence.seconds, [], reason)]
@@ -128,9 +129,6 @@ def find_stretches(evidence: Evidence, mode: str, pulls: Sequence[range] = ()) -
 def find_regions(evidence: Evidence, mode: str) -> Stretch:
     """The common blur of the sharp, the soft and the blurred part of the picture."""
     stretch = Stretch(evidence.shot, evidence.frames, evidence.seconds, [])
-    if evidence.duration_s < SHORTEST_S:
-        stretch.reason = f"too short: {evidence.duration_s:.1f} s, a pulse shows in {SHORTEST_S:g} s or more"
-        return stretch
     size, weight, level = choose_levels(evidence, _WANTED[mode])
     usual = np.nanmedian(size, axis=1)
     groups = evidence.groups

@@ -14,7 +14,8 @@ from depth_bench.clips import Clip
 
 _SUBJECT_RADIUS = 0.02
 """Of the width."""
-_PANEL = (360, 640)
+_WIDTH = 640
+"""px of each panel of the video."""
 _BEFORE, _AFTER = (150, 150, 255), (160, 60, 0)
 
 
@@ -90,12 +91,13 @@ def _measure_jitter(curve: np.ndarray) -> float:
 
 
 def _write_video(path: Path, frames: list[np.ndarray], maps: list[np.ndarray]) -> None:
+    size = (round(_WIDTH * frames[0].shape[0] / frames[0].shape[1] / 2) * 2, _WIDTH)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(15), options={"crf": "20"})
-        stream.width, stream.height, stream.pix_fmt = 3 * _PANEL[1], _PANEL[0], "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = 3 * _WIDTH, size[0], "yuv420p"
         for index, frame in enumerate(frames):
-            picture = cv2.resize(frame[..., ::-1], (_PANEL[1], _PANEL[0]), interpolation=cv2.INTER_AREA)
-            panels = np.hstack([picture, *(_paint(each[index], _PANEL) for each in maps)])
+            picture = cv2.resize(frame[..., ::-1], (size[1], size[0]), interpolation=cv2.INTER_AREA)
+            panels = np.hstack([picture, *(_paint(each[index], size) for each in maps)])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(panels, format="bgr24")))
         container.mux(stream.encode(None))
 

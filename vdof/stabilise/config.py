@@ -32,7 +32,8 @@ class StabiliseConfig:
     """Frames given out at a time. Larger: less work at the seams, more memory."""
     look_ahead: int = 24
     """Frames after a block that the filter sees before the block is given out. The share of the future left out is
-    kappa^look_ahead, 2 % at the defaults, which moves the answer by less than 0.1 % of the disparity's range."""
+    kappa^look_ahead, 2 % at the defaults, which moves the answer at a seam by less than 0.06 % of the disparity's range in
+    999 of 1000 pixels, by 0.3 % in the worst (a street at night, 120 frames)."""
     flow: FlowConfig = field(default_factory=FlowConfig)
     """The flow between neighbouring frames."""
 

@@ -29,9 +29,9 @@ _NOT_KNOWN = "which part is subject and which background is not known"
 
 def measure_hierarchy(view: View) -> Reading | Unjudged:
     """By how many stops the background has more than the subject: the smaller of detail and colour."""
-    regions = view.once(find_regions)
+    regions = view.once(find_regions) if view.subject is not None or view.coc is not None else None
     if regions is None:
-        return Unjudged(_NOT_KNOWN)
+        return Unjudged(_NOT_KNOWN)  # a smoothed face cannot be told from a blurred one by the source alone
     subject, background = regions
     face = view.upper_subject if view.upper_subject is not None and view.upper_subject.sum() > 200 else subject
     fine = cv2.GaussianBlur(view.image, (0, 0), _FINE * view.unit)

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vdof.bokeh.aperture import STEPS_PER_PIXEL, SpanTable
-from vdof.bokeh.layers import FULL_VARIANCE, TILE, Layers
+from vdof.bokeh.layers import TILE, Layers
 from vdof.bokeh.torch_records import Cut, clipped_share
 
 BRIGHT = 4.0
@@ -38,6 +38,8 @@ CORE_SPREAD = 1.5
 """The weight of a visible neighbour in what is filled in falls as exp(-distance^2 / CORE_SPREAD)."""
 
 
+RIM_VARIANCE = 0.5
+"""What is taken off a light's squared radius: the pixel grid's 1/3, and more, as its tail outside the rim is what one sees."""
 CELLS = 64
 """Cells handled at a time where memory grows with their number."""
 
@@ -165,7 +167,7 @@ def _fill_hidden(
 
 def aim(lights: Lights, layers: Layers, table: SpanTable, borders: Tensor, cut: Cut) -> Cones:
     """What a backend needs to spread the lights through the aperture of `table`."""
-    size = (lights.radius**2 - FULL_VARIANCE).clamp(min=FULL_VARIANCE).sqrt()
+    size = (lights.radius**2 - RIM_VARIANCE).clamp(min=RIM_VARIANCE).sqrt()
     area = table.area * size**2 * clipped_share(table, cut, lights.x + 0.5, lights.y, size)
     largest = size.new_zeros(len(lights.centre)).scatter_reduce(0, lights.cell, size, "amax")
     return Cones(

@@ -10,11 +10,13 @@ import torch
 from vdof.analysis import AnalysisWriter
 from vdof.calibrate import CalibrateConfig, Framing
 from vdof.errors import BackendError, ConfigError, InputError
+from vdof.faces import Face
 from vdof.focus import FocusConfig, Observation
 from vdof.lens import Lens
 from vdof.optics import coc_scale
 from vdof.plan import check_wishes, plan_shots, tie_to_metres
 from vdof.shotlog import read_shot_log
+from vdof.shots import AnalysisFrame
 from vdof.stabilise import StabiliseConfig
 from vdof.video.grey import read_grey
 
@@ -51,13 +53,15 @@ def truth():
 def plan_true_depth(truth, tmp_path):
     """Plan the sample with each shot's true disparity scaled and shifted at will."""
 
-    def plan(changes=((1, 0), (1, 0)), log=LOG, kind="disparity_relative", **focus):
+    def plan(changes=((1, 0), (1, 0)), log=LOG, kind="disparity_relative", pictures=(), **focus):
         with AnalysisWriter(tmp_path / f"analysis{len(list(tmp_path.iterdir()))}", kind, {}) as writer:
             for index, disparity in enumerate(truth):
                 gain, shift = changes[index // 48]
                 writer.write(index, index, index // 48, torch.from_numpy(disparity * gain + shift)[None, None])
             analysis = writer.finish()
-        return plan_shots(Config(log, **focus), Info(), analysis, read_shot_log(log) if log else [], lambda: iter(()))
+        return plan_shots(
+            Config(log, **focus), Info(), analysis, read_shot_log(log) if log else [], lambda: iter(pictures)
+        )
 
     return plan
 
@@ -88,6 +92,34 @@ def test_face_is_sharp_in_both_shots(plan_true_depth, truth):
     plan = plan_true_depth()
     for frame, place in FACE.items():
         assert abs(read_coc(plan, truth, frame, place)) < 0.04 * plan.reports[frame // 48].measured["coc_infinity_px"]
+
+
+def test_eyes_are_sharp_and_as_far_as_the_log_says(plan_true_depth, truth, monkeypatch):
+    height, width = 90, 160
+
+    class OneFace:
+        """A face at the sample's own, in every frame but a few."""
+
+        def __init__(self):
+            self.calls = 0
+
+        def find(self, picture):
+            x, y = np.array(FACE[max(frame for frame in FACE)]) * (width / WIDTH)
+            oval = np.array([[x - 3, y - 4], [x + 3, y - 4], [x + 3, y + 4], [x - 3, y + 4]], np.float32)
+            return [Face(np.array([[x - 1, y], [x + 1, y]], np.float32), (0.0, 0.0), oval, 1.0)]
+
+        def refine(self, picture, near):
+            self.calls += 1
+            return None if self.calls % 7 == 0 else self.find(picture)[0]
+
+    monkeypatch.setattr("vdof.plan.open_face_finder", lambda models: OneFace())
+    grey = [AnalysisFrame(i, i, torch.full((1, 3, height, width), 0.5)) for i in range(len(truth))]
+    plan = plan_true_depth(pictures=grey, mode="eyes")
+    frame = max(FACE)
+    assert abs(read_coc(plan, truth, frame, FACE[frame])) < 0.04 * plan.reports[1].measured["coc_infinity_px"]
+    focus = np.array([step.focus_distance_m for step in plan.frames[48:]])
+    assert np.median(focus) == pytest.approx(read_shot_log(LOG)[1].subject_distance_m, rel=0.05)
+    assert np.abs(np.diff(1 / focus)).max() < 0.05
 
 
 def test_metric_depth_is_used_as_it_is(plan_true_depth):

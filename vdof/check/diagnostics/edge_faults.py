@@ -196,7 +196,10 @@ def _read(edges: Edges, amount: Floats, part: tuple[float, float], words: str) -
     score, length = _top(edges, amount, part)
     if length < _LEAST:
         return Unjudged(_NO_LINE)
-    return Reading(score, _box(edges, amount), f"{words}: {score:.1f} times what shows")
+    detail = (
+        f"{words}: {score:.1f} times what shows" if score >= 1 else f"at the edge at most {score:.1f} of what shows"
+    )
+    return Reading(score, _box(edges, amount), detail)
 
 
 def _box(edges: Edges, amount: Floats) -> Box | None:

@@ -22,6 +22,11 @@ def group_borders(lowest: float, highest: float) -> NDArray[np.float32]:
     return ((centres[1:] + centres[:-1]) / 2).astype(np.float32)
 
 
+def fine_borders(borders: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Whole radii over the range of `borders`: groups one pixel wide, in which rays are traced without gaps."""
+    return np.arange(np.floor(borders[0]) - 1, np.ceil(borders[-1]) + 2, dtype=np.float32)
+
+
 def middle_of_groups(borders: NDArray[np.float32]) -> NDArray[np.float32]:
     """A radius inside each of the groups that `borders` parts."""
     ends = FIRST_STEP / 2 + GROWTH / 2 * np.abs(borders[[0, -1]])

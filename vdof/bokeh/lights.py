@@ -40,13 +40,15 @@ CORE_SPREAD = 1.5
 
 RIM_VARIANCE = 0.5
 """What is taken off a light's squared radius: the pixel grid's 1/3, and more, as its tail outside the rim is what one sees."""
+CELL = 2
+"""Side, px, of the squares whose sources share their shadows."""
 CELLS = 64
 """Cells handled at a time where memory grows with their number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lights:
-    """Sources, sorted by cell: the tile of a depth group, whose sources share their shadows. Coordinates are of layers."""
+    """Sources, sorted by cell: a square of CELL px of one depth group. Coordinates are of layers."""
 
     x: Tensor
     """(n,) column."""
@@ -86,9 +88,9 @@ def take_lights(picture: Tensor, signed: Tensor, borders: Tensor, level: float, 
         return None
     picture[y, x] -= excess
     y, x, excess, radius = _fill_hidden(y, x, excess, radius, signed)
-    columns = -(-signed.shape[1] // TILE)
+    columns = -(-signed.shape[1] // CELL)
     group = torch.bucketize(radius, borders, right=True)
-    key = ((y // TILE) * columns + x // TILE) * (borders.numel() + 1) + group
+    key = ((y // CELL) * columns + x // CELL) * (borders.numel() + 1) + group
     order = key.argsort(stable=True)
     y, x, excess, radius = y[order], x[order], excess[order], radius[order]
     cell = key[order].unique_consecutive(return_inverse=True)[1]
@@ -173,7 +175,7 @@ def aim(lights: Lights, layers: Layers, table: SpanTable, borders: Tensor, cut: 
     return Cones(
         size * STEPS_PER_PIXEL,
         lights.colour / torch.as_tensor(area)[:, None],
-        largest.ceil().int() + TILE,
+        largest.ceil().int() + CELL + 1,
         _first_groups(lights.centre, torch.as_tensor(layers.radius[0]), borders),
     )
 

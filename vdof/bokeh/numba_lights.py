@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vdof.bokeh.aperture import SpanTable
 from vdof.bokeh.compiled import compiled, f4
-from vdof.bokeh.ladder import middle_of_groups
+from vdof.bokeh.ladder import fine_borders, middle_of_groups
 from vdof.bokeh.layers import OWN, RIM, Layers, field_of_view
 from vdof.bokeh.lights import NEARER, Lights, aim
 from vdof.bokeh.numba_splat import clip_span, span_at
@@ -32,6 +32,7 @@ def shine(
 ) -> None:
     """Add the lights to the picture `out` (H,W,3), the layers' margin taken off."""
     field = field_of_view(layers, cat_eye, squeeze, 1)
+    borders = fine_borders(borders)
     edges = torch.from_numpy(borders)
     cones = aim(lights, layers, table, edges, Cut(*field.tolist()))
     side = np.where(lights.radius.numpy() < 0, f4(-1), f4(1))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vdof.bokeh.aperture import SpanTable
-from vdof.bokeh.ladder import middle_of_groups
+from vdof.bokeh.ladder import fine_borders, middle_of_groups
 from vdof.bokeh.layers import OWN, RIM, Layers, field_of_view
 from vdof.bokeh.lights import NEARER, Cones, Lights, aim
 from vdof.bokeh.torch_records import Cut, Records
@@ -21,6 +21,7 @@ def shine(
 ) -> None:
     """Add the lights to the picture `out` (H,W,3), the layers' margin taken off."""
     cut = Cut(*field_of_view(layers, cat_eye, squeeze, 1).tolist())
+    borders = torch.from_numpy(fine_borders(borders.cpu().numpy())).to(out.device)
     cones = aim(lights, layers, table, borders, cut)
     reach = int(cones.reach.max())
     shape = Shape(*place_table(table, out.device), table.max_row, cut)

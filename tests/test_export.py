@@ -121,6 +121,8 @@ def test_names_follow_the_output_and_nothing_is_replaced_unasked(export, first, 
         "take.run.json",
         "take.before_after_1.png",
         "take.before_after_2.png",
+        "take.check.json",
+        "take.report.html",
     ):
         (tmp_path / name).unlink()
     with pytest.raises(OutputError, match="take.depth exists; choose another output or say overwrite=true"):

@@ -35,7 +35,7 @@ def show(folder: Path, clip: Clip, stable: np.ndarray, subject: Sequence[float])
     video, plot = folder / f"{clip.name}.mp4", folder / f"{clip.name}.png"
     _write_video(video, frames, [(before - low) / (high - low), (stable - low) / (high - low)])
     pictures = [
-        _draw_curves(*(_medians(maps, masks) for maps in (before, stable)), name)
+        _draw_curves(_medians(before, masks), _medians(stable, masks), name)
         for name, masks in (("subject", is_subject), ("background", is_far))
     ]
     row = before.shape[1] * 2 // 5

@@ -130,12 +130,9 @@ def make_figure(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Map, M
     head, hair, torso = (np.zeros(big, np.uint8) for _ in range(3))
     wide, tall = 0.125 * scale, 0.165 * scale
     ellipse(torso, centre + (0, 0.62 * scale), 0.33 * scale, 0.42 * scale)
-    cv2.rectangle(
-        torso,
-        *(tuple(map(int, centre + offset)) for offset in ((-0.06 * scale, 0), (0.06 * scale, 0.3 * scale))),
-        255,
-        -1,
-    )
+    left, top = map(int, centre - (0.06 * scale, 0))
+    right, bottom = map(int, centre + (0.06 * scale, 0.3 * scale))
+    cv2.rectangle(torso, (left, top), (right, bottom), 255, -1)
     ellipse(head, centre, wide, tall)
     ellipse(hair, centre - (0, 0.06 * scale), 1.16 * wide, 0.9 * tall)
     for side in (-1, 1):
@@ -145,7 +142,10 @@ def make_figure(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Map, M
     face[: int(centre[1] - 0.5 * tall)] = 0
     picture = paint(rng, big, torso, hair, face, centre, wide, tall)
     cover = np.maximum(np.maximum(head, torso), hair)
-    reduce = lambda values: cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA)  # noqa: E731
+
+    def reduce(values: np.ndarray) -> Map:
+        return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+
     alpha = reduce(cover.astype(np.float32) / 255)
     outside = np.where((head > 0) | (torso > 0), 0, hair).astype(np.float32) / 255
     return alpha, reduce(outside), reduce(picture)

@@ -126,7 +126,7 @@ def draw_move(rng: np.random.Generator) -> Map:
     return np.array([[cos, -sin, rng.normal(0, 0.02)], [sin, cos, rng.normal(0, 0.02)]], np.float32)
 
 
-def displace(image: NDArray[np.generic], move: Map) -> NDArray[np.generic]:
+def displace(image: NDArray[Any], move: Map) -> NDArray[Any]:
     """Return image (h,w) or (h,w,C) moved: what lies at `p` comes from `move p`, edges mirrored."""
     h, w = image.shape[:2]
     to_unit = np.array([[2 / w, 0, 1 / w - 1], [0, 2 / h, 1 / h - 1], [0, 0, 1]])

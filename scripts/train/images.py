@@ -90,7 +90,7 @@ def crop_both_at_random(
     """Cut the same window of a picture and of its disparity: (height,width,3), and half that size in 0..1."""
     window = _choose_window(rgb.shape, height, width, rng)
     half = cv2.resize(_cut(disparity, window), (width // 2, height // 2), interpolation=cv2.INTER_NEAREST)
-    return resize(_cut(rgb, window), height, width), half.astype(np.float32) / 65535
+    return resize(_cut(rgb, window), height, width), np.asarray(half, np.float32) / np.float32(65535)
 
 
 def _choose_window(

@@ -29,9 +29,7 @@ def read_focus(place: Place, node: yaml.Node, first: int, last: int, rate: Fract
             return ShotFocus("subject")
         if node.value == "eyes":
             return ShotFocus("eyes", EYES)
-        raise place.refuse(
-            node, f"focus: got {describe(node)}, expected subject, or mode: {' | '.join(FOCUS_MODES)}"
-        )
+        raise place.refuse(node, f"focus: got {describe(node)}, expected subject, or mode: {' | '.join(FOCUS_MODES)}")
     every = sorted({key for keys in KEYS_OF_MODE.values() for key in keys})
     values = place.read_mapping(node, every, "focus: ")
     mode = place.read_text(values["mode"], "focus.mode") if "mode" in values else guess_mode(values)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vdof.analysis import AnalysisWriter, load, make_key
+from vdof.analysis.store import AnalysisWriter, load, make_key
 from vdof.errors import InputError, OutputError
 
 

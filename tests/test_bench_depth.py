@@ -14,7 +14,7 @@ from depth_bench.corruption import MODERATE, corrupt
 from depth_bench.metrics import fit_to_truth, score
 from depth_bench.sequences import Sequence, Setting, make_sequence
 
-from vdof.flow import to_target, warp_array
+from vdof.flow.warp import to_target, warp_array
 
 
 @pytest.fixture(scope="module")

@@ -10,21 +10,21 @@ import pytest
 
 from tests.clips import write_clip
 from vdof import breathing
-from vdof.check.bands import split_bands
 from vdof.check.config import CheckConfig
-from vdof.check.curves import common_power, fit_common
-from vdof.check.judge import Region, Stretch, judge
-from vdof.check.key_frames import find_key_stamps
-from vdof.check.lens_gauge import LensGauge
 from vdof.check.look import LensState, Look
+from vdof.check.measure.bands import split_bands
+from vdof.check.measure.curves import common_power, fit_common
+from vdof.check.measure.judge import Region, Stretch, judge
+from vdof.check.measure.key_frames import find_key_stamps
+from vdof.check.measure.lens_gauge import LensGauge
+from vdof.check.measure.pixel_gauge import PixelGauge
+from vdof.check.measure.tracks import Follower, is_crowded
+from vdof.check.measure.transitions import find_intended, find_rests, find_turns, fit_rising
 from vdof.check.of_clip import list_pulls
-from vdof.check.pixel_gauge import PixelGauge
 from vdof.check.result_file import read_result, write_result
-from vdof.check.tracks import Follower, is_crowded
-from vdof.check.transitions import find_intended, find_rests, find_turns, fit_rising
 from vdof.check.verdict import CANNOT_JUDGE, FINE, FLAGGED, Breathing, CheckResult, Diagnostic, Span
 from vdof.errors import ConfigError, InputError
-from vdof.pulls import ease
+from vdof.focus.pulls import ease
 from vdof.shotlog.entry import FocusKey, ShotEntry, ShotFocus, Target
 from vdof.video import probe
 

@@ -11,10 +11,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vdof.analysis import AnalysisWriter, load
-from vdof.cache import CacheConfig, describe_age, describe_size, find_cache, list_entries, run, trim
+from vdof.analysis.cache import CacheConfig, find_cache, list_entries, trim
+from vdof.analysis.lease import Lease, take_over
+from vdof.analysis.store import AnalysisWriter, load
 from vdof.errors import ConfigError
-from vdof.lease import Lease, take_over
+from vdof.tasks.cache import describe_age, describe_size, run
 
 KEYS = [letter * 32 for letter in "abcd"]
 
@@ -92,7 +93,7 @@ def test_clear_leaves_other_peoples_files(tmp_path, caplog):
 KILLED = """
 import os, sys, torch
 from pathlib import Path
-from vdof.analysis import AnalysisWriter
+from vdof.analysis.store import AnalysisWriter
 with AnalysisWriter(Path(sys.argv[1]), "disparity_relative", {}) as writer:
     writer.write(0, 0, 0, torch.zeros(1, 1, 32, 48))
     os._exit(9)

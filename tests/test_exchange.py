@@ -8,8 +8,8 @@ import OpenEXR
 import pytest
 
 from vdof.errors import InputError, OutputError
+from vdof.export.lens_metadata import exr_lens_attributes, opentrackio_samples, write_opentrackio
 from vdof.lens import Lens
-from vdof.lens_metadata import exr_lens_attributes, opentrackio_samples, write_opentrackio
 from vdof.shotlog import FocusKey, NamedTarget, ShotEntry, ShotFocus, ShotLog, Target, read_log
 from vdof.shotlog.exchange import export_log
 

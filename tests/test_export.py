@@ -16,7 +16,7 @@ from vdof import pipeline
 from vdof.config import build, find_conf, register_schemas
 from vdof.depth.files import read_map
 from vdof.errors import ConfigError, OutputError
-from vdof.export import COC_SCALE, COC_ZERO, DISPARITY_SCALE, FAR_M, ExportConfig, to_metres
+from vdof.export.frames import COC_SCALE, COC_ZERO, DISPARITY_SCALE, FAR_M, ExportConfig, to_metres
 from vdof.video.grey import read_grey
 
 COMMON = ("stabilise=off", "frames=3:6", "lens.f_number=1.2", "focus.distance_m=2.5")

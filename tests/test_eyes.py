@@ -8,21 +8,23 @@ import numpy as np
 import pytest
 import torch
 
-from vdof import faces as faces_room
 from vdof.calibrate import Framing, assume_subject_distance
 from vdof.errors import BackendError, ConfigError, InputError, ModelError
-from vdof.eyes import choose_face, observe_faces, raise_head
-from vdof.faces import Face, Head, find_models, open_face_finder
-from vdof.flow import FlowConfig, open_flow
-from vdof.focus import FocusConfig, Observation
-from vdof.follow import follow_eyes, list_heads, read_faces
+from vdof.flow.config import FlowConfig
+from vdof.flow.open import open_flow
+from vdof.focus import faces as faces_room
+from vdof.focus.config import FocusConfig
+from vdof.focus.eyes import choose_face, observe_faces, raise_head
+from vdof.focus.faces import Face, Head, find_models, open_face_finder
+from vdof.focus.follow import follow_eyes, list_heads, read_faces
+from vdof.focus.observe import Observation
+from vdof.focus.pulls import limit_speed
+from vdof.focus.shot import choose_focus
+from vdof.focus.upright import UPRIGHT
 from vdof.lens import Lens
-from vdof.pulls import limit_speed
-from vdof.shot_focus import choose_focus
 from vdof.shotlog import ShotEntry
 from vdof.shotlog.dump import focus_row
 from vdof.shotlog.read import read_shot_log
-from vdof.upright import UPRIGHT
 
 WIDTH, HEIGHT, COUNT = 160, 96, 48
 SECONDS = np.arange(72) / 24

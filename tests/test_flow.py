@@ -8,7 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vdof.errors import ConfigError, ShapeError
-from vdof.flow import DisFlow, FlowConfig, is_consistent, warp
+from vdof.flow.config import FlowConfig
+from vdof.flow.dis import DisFlow
+from vdof.flow.warp import is_consistent, warp
 
 
 def texture(h: int = 72, w: int = 128, seed: int = 0) -> Tensor:

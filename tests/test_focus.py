@@ -3,9 +3,10 @@ import pytest
 import torch
 
 from vdof.errors import ConfigError
-from vdof.flow import FlowConfig
-from vdof.focus import FocusConfig, PointTarget, observe_subject, observe_targets, smooth_track
-from vdof.subject import PackedMask, find_subject, vote
+from vdof.flow.config import FlowConfig
+from vdof.focus.config import FocusConfig
+from vdof.focus.observe import PointTarget, observe_subject, observe_targets, smooth_track
+from vdof.focus.subject import PackedMask, find_subject, vote
 
 SECONDS = np.arange(60) / 24
 

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from vdof import notebook
 from vdof.errors import InputError, OutputError
 from vdof.lens import Lens
 from vdof.notebook import append_run, find_notebook
 from vdof.shotlog import ShotEntry, ShotReport
+from vdof.tasks import notebook
 
 
 def report(name="a", f_number=1.8, breathing=None):

@@ -16,7 +16,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from tests.clips import read_facts, write_clip
-from vdof import first_pass, pipeline
+from vdof import pipeline
+from vdof.analysis import first_pass
 from vdof.config import build, find_conf, register_schemas
 from vdof.errors import ConfigError, InputError, OutputError
 from vdof.shots import AnalysisFrame

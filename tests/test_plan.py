@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from vdof.analysis import AnalysisWriter
+from vdof.analysis.store import AnalysisWriter
 from vdof.calibrate import CalibrateConfig, Framing
 from vdof.errors import BackendError, ConfigError, InputError
-from vdof.faces import Face
-from vdof.focus import FocusConfig, Observation
+from vdof.focus.config import FocusConfig
+from vdof.focus.faces import Face
+from vdof.focus.observe import Observation
 from vdof.lens import Lens
 from vdof.optics import coc_scale
 from vdof.plan import check_wishes, plan_shots, tie_to_metres
@@ -172,7 +173,7 @@ def test_what_a_run_needs_is_looked_for_before_its_first_pass(monkeypatch):
     config.lens = Lens(aperture_image="/no/such.png")
     with pytest.raises(ConfigError, match="lens.aperture_image: no file at /no/such.png"):
         check_wishes(config, [])
-    monkeypatch.setattr("vdof.faces.find_spec", lambda name: None)
+    monkeypatch.setattr("vdof.focus.faces.find_spec", lambda name: None)
     config.focus = FocusConfig(mode="eyes")
     with pytest.raises(BackendError, match="focus.mode=eyes needs ai-edge-litert"):
         check_wishes(config, [])

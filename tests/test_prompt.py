@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from vdof import prompt_task
 from vdof.errors import ConfigError, InputError, OutputError
 from vdof.lens import Lens
 from vdof.shotlog import ShotEntry, read_log
 from vdof.shotlog.look import look_at
 from vdof.shotlog.prompt import from_prompt, write_prompt
+from vdof.tasks import prompt
 
 SENTENCE = (
     "85mm spherical, eye level, subject 1.8 m from camera, shelves and window lights 4 m behind, shallow depth of field, "
@@ -74,7 +74,7 @@ def test_low_and_high_angles_and_anamorphic_bokeh():
 
 def run(folder, **values):
     defaults = {"prompt": None, "shot_log": None, "input": "", "output": None, "overwrite": False, "lens": Lens()}
-    prompt_task.run(SimpleNamespace(**defaults | values), folder)
+    prompt.run(SimpleNamespace(**defaults | values), folder)
 
 
 def test_a_sentence_becomes_a_log_that_reads(tmp_path, capsys):

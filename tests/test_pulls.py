@@ -5,8 +5,8 @@ import logging
 import numpy as np
 import pytest
 
-from vdof.focus import smooth_track
-from vdof.pulls import PEAK_SPEED, Pull, ease, hold_dropouts, limit_speed, pull_focus
+from vdof.focus.observe import smooth_track
+from vdof.focus.pulls import PEAK_SPEED, Pull, ease, hold_dropouts, limit_speed, pull_focus
 
 SECONDS = np.arange(96) / 24
 NEAR, FAR = np.full(96, 1.0), np.full(96, 0.25)

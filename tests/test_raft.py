@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from vdof.errors import BackendError, ConfigError, ModelError, ShapeError
-from vdof.flow import DisFlow, FlowConfig, open_flow
-from vdof.raft import RaftFlow
+from vdof.flow.config import FlowConfig
+from vdof.flow.dis import DisFlow
+from vdof.flow.open import open_flow
+from vdof.flow.raft import RaftFlow
 
 CPU = torch.device("cpu")
 

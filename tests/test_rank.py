@@ -10,13 +10,13 @@ import pytest
 
 from tests.clips import write_clip
 from tests.test_report import Page
-from vdof import rank_task
-from vdof.check.rank import find_runs, list_differences, order
-from vdof.check.rank_pictures import draw_sheet, find_part
+from vdof.check.ranking.order import find_runs, list_differences, order
+from vdof.check.ranking.pictures import draw_sheet, find_part
 from vdof.check.result_file import write_result
 from vdof.check.verdict import FINE, FLAGGED, Breathing, CheckResult, Diagnostic
 from vdof.config import VdofConfig
 from vdof.errors import ConfigError, InputError, OutputError
+from vdof.tasks import rank
 
 
 def make_run(
@@ -115,7 +115,7 @@ def test_task_writes_both_sheets_and_prints_the_order(tmp_path, capsys):
     make_run(tmp_path / name, softness=8, lens__f_number=2.8)
     (tmp_path / name / "report.html").write_text("x")
     config = VdofConfig(input="", task="rank", dir=str(tmp_path))
-    rank_task.run(config, tmp_path)
+    rank.run(config, tmp_path)
     assert capsys.readouterr().out.splitlines()[0].startswith("1. lens.f_number=2.8  transition 8 % of width")
     text = (tmp_path / "rank.html").read_text()
     page = Page(text)
@@ -126,12 +126,12 @@ def test_task_writes_both_sheets_and_prints_the_order(tmp_path, capsys):
     assert not re.search(r"https?:|url\(", re.sub(r'"data:[^"]*"', "", text))
     assert cv2.imread(str(tmp_path / "rank.png")) is not None
     with pytest.raises(OutputError, match="overwrite=true"):
-        rank_task.run(config, tmp_path)
+        rank.run(config, tmp_path)
 
 
 def test_errors_say_what_to_give(tmp_path):
     with pytest.raises(ConfigError, match="dir: not given"):
-        rank_task.run(VdofConfig(input="", task="rank"), tmp_path)
+        rank.run(VdofConfig(input="", task="rank"), tmp_path)
     with pytest.raises(InputError, match="no run.json or check.json"):
         find_runs(tmp_path)
     with pytest.raises(InputError, match="is no folder"):

@@ -9,7 +9,7 @@ import pytest
 
 from tests.clips import write_clip
 from vdof.check.look import Look
-from vdof.check.rank_transition import TransitionGauge
+from vdof.check.ranking.transition import TransitionGauge
 from vdof.check.report import ReportContext, ReportGauge, Traces, write_report
 from vdof.check.report import page as page_module
 from vdof.check.report.moments import choose_moments

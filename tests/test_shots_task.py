@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import pytest
 
 from tests.clips import write_clip
-from vdof import shots_task
 from vdof.errors import ConfigError, InputError
 from vdof.lens import Lens
 from vdof.shotlog import ShotEntry
 from vdof.shotlog.flags import list_flags
 from vdof.shotlog.look import count_stops, find_blur, look_at, match_blur
+from vdof.tasks import shots
 
 LONG = {"focal_length_mm": 85.0, "f_number": 2.0}
 
@@ -120,7 +120,7 @@ shots:
 
 
 def run(capsys, log, *, source="", match=None):
-    shots_task.run(SimpleNamespace(shot_log=str(log), input=str(source), match=match, lens=Lens()), log)
+    shots.run(SimpleNamespace(shot_log=str(log), input=str(source), match=match, lens=Lens()), log)
     return capsys.readouterr().out
 
 
@@ -200,7 +200,7 @@ def test_copies_of_one_log_in_several_runs_are_one(tmp_path, capsys):
 
 def test_what_is_missing_is_said(tmp_path, capsys):
     with pytest.raises(ConfigError, match="shot_log: not given; task=shots compares the shots of a log"):
-        shots_task.run(SimpleNamespace(shot_log=None, input="", match=None, lens=Lens()), tmp_path)
+        shots.run(SimpleNamespace(shot_log=None, input="", match=None, lens=Lens()), tmp_path)
     log = tmp_path / "log.yaml"
     log.write_text(LOG)
     with pytest.raises(ConfigError, match="match: no shot is called 'middle'; known: near, far, unknown"):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from vdof.subject import find_subject
-from vdof.upright import Lean, measure_lean, straighten
+from vdof.focus.subject import find_subject
+from vdof.focus.upright import Lean, measure_lean, straighten
 
 HEIGHT, WIDTH = 180, 320
 Y, X = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)

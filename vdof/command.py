@@ -5,7 +5,10 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -14,9 +17,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from vdof.config import build, find_conf, register_schemas, suggest_key
+from vdof.config import VdofConfig, build, find_conf, register_schemas, suggest_key
 from vdof.errors import ConfigError, VdofError
-from vdof.tasks import run_task
+from vdof.tasks import TASKS
 
 log = logging.getLogger("vdof")
 
@@ -159,3 +162,10 @@ def run_command() -> None:
         raise SystemExit(2) from None
     if _worst_exit_code:
         raise SystemExit(_worst_exit_code)
+
+
+def run_task(config: VdofConfig, run_folder: Path) -> int:
+    """Do what `config.task` says; returns the command's exit code. Raises VdofError, which has its own."""
+    module, _, function = TASKS[config.task].partition(":")
+    task = cast("Callable[[VdofConfig, Path], int | None]", getattr(import_module(module), function))
+    return task(config, run_folder) or 0

@@ -12,8 +12,8 @@ from typing import Any, cast
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+from vdof.analysis.cache import CacheConfig
 from vdof.bokeh import BokehConfig
-from vdof.cache import CacheConfig
 from vdof.calibrate import CalibrateConfig
 from vdof.check.config import CheckConfig
 from vdof.depth import (
@@ -24,8 +24,8 @@ from vdof.depth import (
     VideoDepthAnythingConfig,
 )
 from vdof.errors import ConfigError
-from vdof.export import ExportConfig
-from vdof.focus import FocusConfig
+from vdof.export.frames import ExportConfig
+from vdof.focus.config import FocusConfig
 from vdof.lens import Lens
 from vdof.shots import ShotsConfig
 from vdof.stabilise import StabiliseConfig

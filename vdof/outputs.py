@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vdof.analysis import Analysis
+from vdof.analysis.store import Analysis
 from vdof.errors import OutputError
 from vdof.files import replace_when_whole, write_text
 from vdof.video import EncodeConfig, VideoInfo, choose_container, plan_output, try_encoder

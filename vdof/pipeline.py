@@ -1,4 +1,4 @@
-"""Composition only: pass 1 (`vdof.first_pass`), the plan between the passes, pass 2 `render`.
+"""Composition only: pass 1 (`vdof.analysis.first_pass`), the plan between the passes, pass 2 `render`.
 
 Live frames: `MAX_LIVE_FRAMES` bounds how many full-size frames pass 2 ever holds, whatever the clip's length.
 """
@@ -15,18 +15,19 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vdof.analysis import Analysis
+from vdof.analysis.cache import find_cache
+from vdof.analysis.first_pass import analyse, read_small
+from vdof.analysis.store import Analysis
 from vdof.bokeh import render_coc
-from vdof.cache import find_cache
 from vdof.check.of_render import RenderCheck, log_verdict
 from vdof.config import VdofConfig, as_plain
 from vdof.device import choose_device
 from vdof.errors import VdofError
-from vdof.export import Exporter, FrameFacts
-from vdof.eyes import raise_head
+from vdof.export.frames import Exporter, FrameFacts
+from vdof.export.lens_metadata import choose_track, opentrackio_samples, write_opentrackio
 from vdof.files import hash_file
-from vdof.first_pass import analyse, read_small
-from vdof.lens_metadata import choose_track, opentrackio_samples, write_opentrackio
+from vdof.focus.eyes import raise_head
+from vdof.focus.upright import straighten
 from vdof.notebook import append_run, find_notebook
 from vdof.optics import coc_from_disparity
 from vdof.outputs import Picture, choose_outputs, make_preview, write_previews, write_run_record
@@ -34,7 +35,6 @@ from vdof.plan import FramePlan, Plan, check_wishes, plan_shots
 from vdof.shotlog import read_shot_log, write_shot_log
 from vdof.stabilise import upsample_guided
 from vdof.stream import QUEUE_FRAMES, StageClock, prefetch
-from vdof.upright import straighten
 from vdof.video import (
     Frame,
     VideoInfo,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from vdof.analysis import Analysis, FrameRecord
+from vdof.analysis.store import Analysis, FrameRecord
 from vdof.aperture_image import check_apertures
 from vdof.calibrate import (
     IDENTITY,
@@ -25,14 +25,12 @@ from vdof.calibrate import (
 )
 from vdof.config import VdofConfig
 from vdof.errors import InputError
-from vdof.eyes import choose_face
-from vdof.faces import Head, open_face_finder
-from vdof.focus import Observation
-from vdof.follow import find_framing, follow, follow_eyes, list_heads, read_faces, upright_width
-from vdof.lens import Lens
-from vdof.optics import coc_at_infinity, coc_scale
-from vdof.pulls import Track
-from vdof.shot_focus import (
+from vdof.focus.eyes import choose_face
+from vdof.focus.faces import Head, open_face_finder
+from vdof.focus.follow import find_framing, follow, follow_eyes, list_heads, read_faces, upright_width
+from vdof.focus.observe import Observation
+from vdof.focus.pulls import Track
+from vdof.focus.shot import (
     FARTHEST_FOCUS_M,
     check_focus,
     choose_focus,
@@ -41,10 +39,12 @@ from vdof.shot_focus import (
     observe_shot,
     set_focus,
 )
+from vdof.focus.subject import PackedMask, vote
+from vdof.focus.upright import Lean
+from vdof.lens import Lens
+from vdof.optics import coc_at_infinity, coc_scale
 from vdof.shotlog import OPEN_END, ShotEntry, ShotFocus, ShotReport
 from vdof.shots import AnalysisFrame
-from vdof.subject import PackedMask, vote
-from vdof.upright import Lean
 from vdof.video import VideoInfo
 
 log = logging.getLogger(__name__)

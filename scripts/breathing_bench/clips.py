@@ -14,9 +14,9 @@ from breathing_bench.codec import transcode
 from breathing_bench.paths import Wobble, wobble_disparity
 from vdof import Lens
 from vdof.bokeh import render_coc
-from vdof.check.lens_gauge import LensGauge
 from vdof.check.look import LensState, Look
-from vdof.check.pixel_gauge import PixelGauge
+from vdof.check.measure.lens_gauge import LensGauge
+from vdof.check.measure.pixel_gauge import PixelGauge
 from vdof.check.verdict import Breathing
 from vdof.video import probe, read_frames, to_display, to_linear
 

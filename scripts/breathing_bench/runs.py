@@ -8,11 +8,11 @@ import numpy as np
 from breathing_bench.codec import transcode
 from breathing_bench.paths import Wobble, wobble_disparity
 from breathing_bench.stage import FRAME_RATE, Film, Shown, blur, expose, film
-from vdof.check.lens_gauge import LensGauge
 from vdof.check.look import LensState, Look
-from vdof.check.pixel_gauge import PixelGauge
+from vdof.check.measure.lens_gauge import LensGauge
+from vdof.check.measure.pixel_gauge import PixelGauge
 from vdof.check.verdict import Breathing
-from vdof.focus import smooth_track
+from vdof.focus.observe import smooth_track
 
 
 def run_pipeline(setting: Film, wobble: Wobble, noise: float = 0.004) -> Breathing:

@@ -11,7 +11,9 @@ import torch
 
 from depth_bench.metrics import measure_opwd
 from vdof.depth import FrameEstimator
-from vdof.flow import DisFlow, is_consistent_array, resize_array, resize_flow, to_grey
+from vdof.flow.dis import DisFlow
+from vdof.flow.images import resize_array, resize_flow, to_grey
+from vdof.flow.warp import is_consistent_array
 from vdof.video.reader import probe, read_frames
 
 _SIDE = 640

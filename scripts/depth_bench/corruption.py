@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vdof.flow import warp_array
+from vdof.flow.warp import warp_array
 
 
 @dataclass(frozen=True, slots=True)

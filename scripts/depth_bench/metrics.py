@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from depth_bench.sequences import Sequence
-from vdof.flow import to_target, warp_array
+from vdof.flow.warp import to_target, warp_array
 
 _DEEPEST = 20.0
 """m: farther is not measured."""

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from vdof.check.config import CheckConfig
 from vdof.check.diagnostics import all_gauges
-from vdof.check.key_frames import find_key_stamps
 from vdof.check.look import LONG_SIDE, Look
+from vdof.check.measure.key_frames import find_key_stamps
+from vdof.check.measure.pixel_gauge import PixelGauge
 from vdof.check.of_render import log_verdict, shrink
-from vdof.check.pixel_gauge import PixelGauge
 from vdof.check.report import ReportContext, ReportGauge, write_report
 from vdof.check.result_file import write_result
 from vdof.check.verdict import Breathing, CheckResult
 from vdof.errors import InputError, OutputError
-from vdof.focus import FocusConfig
+from vdof.focus.config import FocusConfig
 from vdof.outputs import list_versions
 from vdof.shotlog import ShotEntry, read_shot_log
 from vdof.shots import AnalysisFrame, ShotsConfig, split_shots

@@ -13,15 +13,15 @@ from torch import Tensor
 
 from vdof.check.config import CheckConfig
 from vdof.check.diagnostics import all_gauges
-from vdof.check.lens_gauge import LensGauge
 from vdof.check.look import LONG_SIDE, LensState, Look
+from vdof.check.measure.lens_gauge import LensGauge
 from vdof.check.report import ReportContext, ReportGauge, write_report
 from vdof.check.result_file import write_result
 from vdof.check.verdict import CheckResult
-from vdof.focus import FocusConfig
+from vdof.focus.config import FocusConfig
+from vdof.focus.shot import choose_focus
 from vdof.optics import coc_scale
 from vdof.outputs import Outputs
-from vdof.shot_focus import choose_focus
 from vdof.video import VideoConfig, VideoInfo
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from vdof.errors import ConfigError
-from vdof.flow import FlowConfig
+from vdof.flow.config import FlowConfig
 from vdof.stabilise.synchronise import trend_reach
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vdof.flow import is_consistent_array, to_target, warp_array
+from vdof.flow.warp import is_consistent_array, to_target, warp_array
 
 _LARGEST_SAMPLE = 1500
 _HYPOTHESES = 64

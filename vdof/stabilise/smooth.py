@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vdof.bokeh.threads import run_rows
-from vdof.flow import measure_gap, resize_flow, to_target, warp_array
+from vdof.flow.images import resize_flow
+from vdof.flow.warp import measure_gap, to_target, warp_array
 
 _REACH = 2
 """px: how far a network's edge wavers. Carried values that are found this near are believed."""

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vdof.errors import ShapeError
-from vdof.flow import resize_array
+from vdof.flow.images import resize_array
 
 _EDGE = 0.05
 """Share of the frame's range of disparity: a step that is taken for an edge."""

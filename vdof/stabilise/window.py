@@ -18,7 +18,10 @@ import torch
 from torch import Tensor
 
 from vdof.errors import ShapeError
-from vdof.flow import DisFlow, FlowConfig, open_flow, resize_array, resize_flow, to_grey
+from vdof.flow.config import FlowConfig
+from vdof.flow.dis import DisFlow
+from vdof.flow.images import resize_array, resize_flow, to_grey
+from vdof.flow.open import open_flow
 from vdof.shots import AnalysisFrame
 from vdof.stabilise.config import StabiliseConfig, sync_reach
 from vdof.stabilise.level import Level, Leveller

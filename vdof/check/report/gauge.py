@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vdof.check.look import Look
-from vdof.check.rank_transition import TransitionGauge
+from vdof.check.ranking.transition import TransitionGauge
 
 BACKGROUND_PERCENTILE = 90
-"""Of the coc outside the subject: what `vdof.subject` calls the background of a disparity, seen from behind the focus."""
+"""Of the coc outside the subject: what `vdof.focus.subject` calls the background of a disparity, seen from behind the focus."""
 
 STEP = 4
 """Rows and columns between two pixels that count for these."""

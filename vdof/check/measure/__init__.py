@@ -1,0 +1,1 @@
+"""How breathing is measured: points followed, blur over time, causes taken out, a score."""

@@ -1,0 +1,91 @@
+"""What the gauges collect of one stretch of a shot: a table of points by frames, and its way into arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vdof.check.measure.curves import GROUPS
+from vdof.check.measure.tracks import Sight
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class Table:
+    """Rows of `Evidence` as they come, a frame at a time; `columns` are names of what is measured at each point."""
+
+    columns: tuple[str, ...]
+    frames: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    is_key: list[bool] = field(default_factory=list)
+    _ids: list[NDArray[np.int64]] = field(default_factory=list)
+    _values: list[NDArray[np.float32]] = field(default_factory=list)
+
+    def add(
+        self, frame: int, seconds: float, sight: Sight, measured: dict[str, Array], *, is_key: bool = False
+    ) -> None:
+        """One more frame; `measured` has (n,) of every column for the points of `sight`."""
+        self.frames.append(frame)
+        self.seconds.append(seconds)
+        self.is_key.append(is_key)
+        self._ids.append(sight.ids)
+        rows: list[np.ndarray] = [sight.places[:, 0], sight.places[:, 1], sight.growth, sight.speed]
+        rows += [measured[name] for name in self.columns]
+        self._values.append(np.stack(rows, axis=1).astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def collect(self, shot: int) -> Evidence:
+        """The table as arrays."""
+        ids = np.unique(np.concatenate(self._ids)) if self._ids else np.empty(0, np.int64)
+        width = 4 + len(self.columns)
+        cube = np.full((width, len(ids), len(self.frames)), np.nan)
+        for place, (seen, values) in enumerate(zip(self._ids, self._values, strict=True)):
+            cube[:, np.searchsorted(ids, seen), place] = values.T
+        named = dict(zip(("x", "y", "growth", "speed", *self.columns), cube, strict=True))
+        return Evidence(shot, np.array(self.frames), np.array(self.seconds), np.array(self.is_key, bool), ids, named)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One stretch of a shot. `columns` are (n,t): points by frames, nan where a point is not followed."""
+
+    shot: int
+    frames: NDArray[np.int64]
+    """(t,) of the file checked."""
+    seconds: Array
+    """(t,) presentation times."""
+    is_key: NDArray[np.bool_]
+    """(t,) frames with which the codec starts anew."""
+    ids: NDArray[np.int64]
+    columns: dict[str, Array]
+
+    @property
+    def duration_s(self) -> float:
+        """From the first frame to the last."""
+        return float(self.seconds[-1] - self.seconds[0]) if len(self.seconds) else 0.0
+
+    def cut(self, part: slice) -> Evidence:
+        """The frames of `part`, with the points that are seen there."""
+        columns = {name: values[:, part] for name, values in self.columns.items()}
+        seen = np.isfinite(columns["x"]).any(axis=1)
+        kept = {name: values[seen] for name, values in columns.items()}
+        return Evidence(self.shot, self.frames[part], self.seconds[part], self.is_key[part], self.ids[seen], kept)
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """(n,) an independent group of each point, neighbours in different ones."""
+        x, y = (np.nanmean(self.columns[name], axis=1) for name in ("x", "y"))
+        across, down = np.floor(x * 10).astype(np.int64), np.floor(y * 6).astype(np.int64)
+        return (across % 2 + 2 * (down % 2)) % GROUPS
+
+    @property
+    def total_growth(self) -> Array:
+        """(n,t) log2 of how much each point's surroundings have grown since it was first seen."""
+        growth = self.columns["growth"]
+        total = np.cumsum(np.nan_to_num(growth), axis=1)
+        return np.where(np.isfinite(growth), total, np.nan)

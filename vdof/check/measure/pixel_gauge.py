@@ -1,0 +1,204 @@
+"""Breathing as the pixels of any clip show it, against its sharp reference or alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vdof.check.look import Look
+from vdof.check.measure.curves import fit_common, fit_groups
+from vdof.check.measure.evidence import Evidence, Table
+from vdof.check.measure.judge import SHORTEST_REST_S, SHORTEST_S, Region, Stretch, judge
+from vdof.check.measure.pixel_blur import LEVELS, LONG_SIDE, Blur, compare, measure_alone
+from vdof.check.measure.tracks import FLOW_LONG_SIDE, Follower
+from vdof.check.measure.transitions import find_rests
+from vdof.check.verdict import Breathing
+
+LONGEST_S = 30.0
+"""A longer shot is judged in pieces, so that memory stays bounded."""
+_TREND_ORDER = 3
+_FEWEST_POINTS = 16
+_SMALLEST_SHARE = 0.08
+_LEAST_WEIGHT = 0.1
+_SHUTTER = 0.5
+"""Share of a frame's time that a camera's shutter is usually open."""
+_RESPONSE = {"reference": 1.0, "blind": 2.0}
+"""Stops of blur in a stop of what is measured: a disc's rim keeps fine detail that a Gaussian would not."""
+STILL = "the picture stands still, so that its blur would hold still whatever made it"
+_STILL = 0.12
+"""Codes (0..255) by which a frame usually differs from the one before in a picture that stands still."""
+_WANTED = {"reference": 1.1, "blind": 0.9}
+"""Blur in pixels of a level at which it is told best there."""
+
+Array = NDArray[np.float64]
+
+
+class PixelGauge:
+    """A `Gauge` of the picture's own blur; looks have `sharp` in `mode` reference.
+
+    `pulls` are ranges of frames, as looks number them, in which focus is pulled on purpose.
+    """
+
+    def __init__(self, mode: str, threshold: float, pulls: Sequence[range] = ()) -> None:
+        self._pulls = pulls
+        self._mode = mode
+        self._threshold = threshold
+        self._follower = Follower()
+        self._stretches: list[Stretch] = []
+        self._shot: int | None = None
+        self._before: np.ndarray | None = None
+        self._start()
+
+    def _start(self) -> None:
+        names = [f"{kind}{level}" for level in range(LEVELS) for kind in ("size", "weight")]
+        self._table = Table(("light", *names))
+        self._changes: list[float] = []
+
+    def add(self, look: Look) -> None:
+        """See one more frame."""
+        if look.shot != self._shot:
+            self._close()
+            self._follower.start_shot()
+            self._shot = look.shot
+        elif len(self._table) and look.seconds - self._table.seconds[0] > LONGEST_S:
+            self._close()
+        image = find_luma(look.image)
+        sharp = None if look.sharp is None else find_luma(look.sharp)
+        codes = cv2.convertScaleAbs(image if sharp is None else sharp, alpha=255.0)
+        sight = self._follower.follow(np.asarray(codes, np.uint8))
+        blurs = measure_alone(image, sight) if sharp is None else compare(image, sharp, sight)
+        smooth = np.asarray(cv2.blur(image if sharp is None else sharp, (33, 33)), np.float32)
+        light = np.log2(sight.sample(smooth) + 0.01)
+        self._table.add(look.index, look.seconds, sight, {"light": light, **name_columns(blurs)}, is_key=look.is_key)
+        self._note_change(image)
+
+    def _note_change(self, image: np.ndarray) -> None:
+        """How much the picture differs from the one before, in codes."""
+        if self._before is not None and self._before.shape == image.shape:
+            self._changes.append(255 * float(cv2.absdiff(self._before, image).mean()))
+        self._before = image
+
+    def finish(self) -> Breathing:
+        """The verdict."""
+        self._close()
+        return judge(self._mode, self._stretches, self._threshold, _TREND_ORDER)
+
+    def _close(self) -> None:
+        if len(self._table):
+            assert self._shot is not None
+            stretches = find_stretches(self._table.collect(self._shot), self._mode, self._pulls)
+            if np.median(self._changes or [0.0]) < _STILL:
+                for stretch in stretches:
+                    stretch.reason = stretch.reason or STILL
+            self._stretches += stretches
+        self._before = None
+        self._start()
+
+
+def find_luma(picture: np.ndarray) -> np.ndarray:
+    """(h,w,3) display-encoded -> (h,w) luma at the size that blur is measured at."""
+    luma = np.asarray(cv2.cvtColor(np.asarray(picture, np.float32), cv2.COLOR_RGB2GRAY))
+    ratio = LONG_SIDE / max(luma.shape)
+    if ratio >= 1:
+        return luma
+    size = (round(luma.shape[1] * ratio), round(luma.shape[0] * ratio))
+    return np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA))
+
+
+def name_columns(blurs: list[Blur]) -> dict[str, Array]:
+    columns = {f"size{level}": blur.size for level, blur in enumerate(blurs)}
+    return columns | {f"weight{level}": blur.weight for level, blur in enumerate(blurs)}
+
+
+def find_stretches(evidence: Evidence, mode: str, pulls: Sequence[range] = ()) -> list[Stretch]:
+    """A shot in the parts between which its focus was pulled."""
+    if evidence.duration_s < SHORTEST_S:
+        reason = f"too short: {evidence.duration_s:.1f} s, a pulse shows in {SHORTEST_S:g} s or more"
+        return [Stretch(evidence.shot, evidence.frames, evidence.seconds, [], reason)]
+    is_pulled = np.array([any(frame in pull for pull in pulls) for frame in evidence.frames.tolist()], bool)
+    rests = find_rests(choose_levels(evidence, _WANTED[mode])[0], evidence.seconds, is_pulled, SHORTEST_REST_S)
+    if not rests:
+        reason = "blur changes on purpose nearly all the time"
+        return [Stretch(evidence.shot, evidence.frames, evidence.seconds, [], reason)]
+    return [find_regions(evidence.cut(rest), mode) for rest in rests]
+
+
+def find_regions(evidence: Evidence, mode: str) -> Stretch:
+    """The common blur of the sharp, the soft and the blurred part of the picture."""
+    stretch = Stretch(evidence.shot, evidence.frames, evidence.seconds, [])
+    size, weight, level = choose_levels(evidence, _WANTED[mode])
+    usual = np.nanmedian(size, axis=1)
+    groups = evidence.groups
+    followed = find_growth_in_focus(evidence, usual, weight)
+    for name, is_in in split_blur(usual, level).items():
+        seen = np.isfinite(size[is_in]) & (weight[is_in] > _LEAST_WEIGHT)
+        count = seen.sum(axis=0).mean() if is_in.any() else 0
+        share = count / max(np.isfinite(size).sum(axis=0).mean(), 1)
+        if count < _FEWEST_POINTS or share < _SMALLEST_SHARE:
+            continue
+        useful = np.where(seen, weight[is_in], 0.0)
+        curves = _RESPONSE[mode] * fit_groups(size[is_in], useful, evidence.seconds, groups[is_in])
+        causes = find_causes(evidence, is_in, useful, float(np.median(usual[is_in])), mode)
+        causes["focus following its subject"] = (followed, -3.0, 3.0)
+        stretch.regions.append(Region(name, curves, float(share), causes))
+    if not stretch.regions:
+        stretch.reason = "too little texture to tell how blurred the picture is"
+    return stretch
+
+
+def find_growth_in_focus(evidence: Evidence, usual: Array, weight: Array) -> Array:
+    """(t,) log2 of how the sharpest fifth of the picture grows: focus that stays on a moving subject blurs all else."""
+    is_sharpest = usual <= np.quantile(usual, 0.2)
+    known = np.where(np.isfinite(evidence.columns["growth"][is_sharpest]), weight[is_sharpest] + 0.01, 0.0)
+    return np.nan_to_num(fit_common(evidence.total_growth[is_sharpest], known, evidence.seconds))
+
+
+def find_causes(
+    evidence: Evidence, is_in: NDArray[np.bool_], useful: Array, size: float, mode: str
+) -> dict[str, tuple[Array, float, float]]:
+    """What else changes how blurred a region looks, as curves (t,) in stops, and how much of each may be believed."""
+
+    def share(values: Array) -> Array:
+        return np.nan_to_num(fit_common(values[is_in], useful, evidence.seconds))
+
+    causes = {
+        "motion in depth": (share(evidence.total_growth), -8.0, 8.0),
+        "exposure": (share(evidence.columns["light"]), -0.5, 0.5),
+    }
+    if mode == "blind":
+        length = evidence.columns["speed"] * LONG_SIDE / FLOW_LONG_SIDE * _SHUTTER
+        smear = 0.5 * np.log2(1 + np.square(length) / 12 / (np.exp2(2 * size) / 4))
+        causes["motion blur"] = (share(smear), 0.0, 2.0)
+    causes |= {f"compression, {name}": (curve, -1.0, 1.0) for name, curve in list_codec_beats(evidence).items()}
+    return causes
+
+
+def list_codec_beats(evidence: Evidence) -> dict[str, Array]:
+    """Curves (t,) that start anew with every key frame, where there are several."""
+    starts = np.flatnonzero(evidence.is_key)
+    if len(starts) < 3:
+        return {}
+    last = np.maximum.accumulate(np.where(evidence.is_key, np.arange(len(evidence.seconds)), starts[0]))
+    age = np.maximum(evidence.seconds - evidence.seconds[last], 0)
+    return {"fading": np.exp(-age / 0.1), "sawtooth": age / max(float(age.max()), 1e-6)}
+
+
+def choose_levels(evidence: Evidence, wanted: float) -> tuple[Array, Array, NDArray[np.int64]]:
+    """(n,t) size and weight at the level that suits each track, and (n,) which level that is."""
+    sizes = np.stack([evidence.columns[f"size{level}"] for level in range(LEVELS)])
+    weights = np.nan_to_num(np.stack([evidence.columns[f"weight{level}"] for level in range(LEVELS)]))
+    usual = np.nanmedian(sizes, axis=2)
+    trust = weights.sum(axis=2) / np.maximum(np.isfinite(sizes).sum(axis=2), 1)
+    misfit = np.abs(usual - np.arange(LEVELS)[:, None] - np.log2(wanted))
+    level = np.argmax(trust / (0.3 + np.square(misfit)), axis=0)
+    columns = np.arange(sizes.shape[1])
+    return sizes[level, columns], weights[level, columns], level
+
+
+def split_blur(usual: Array, level: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
+    """Which tracks (n,) are sharp, soft or blurred: by the level that tells their blur."""
+    del usual
+    return {"sharp part": level == 0, "soft part": level == 1, "blurred part": level >= 2}

@@ -1,0 +1,1 @@
+"""Several outputs beside one another, the best first."""

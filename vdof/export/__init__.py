@@ -1,0 +1,1 @@
+"""Depth, coc and lens data for other programs."""

@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from vdof.errors import ConfigError
 
 _METHODS = ("dis", "raft")
-
-
 _NETWORKS = ("large", "small")
-
-
 PRESETS = ("ultrafast", "fast", "medium")
 
 

@@ -61,6 +61,7 @@ def job(tmp_path):
         folder.mkdir(exist_ok=True)
         register_schemas()
         common = [f"input={clip}", "depth=files", f"depth.path={depth}", f"depth.scale={SCALE}", "stabilise=off"]
+        common.append("check.enabled=false")
         with initialize_config_dir(version_base="1.3", config_dir=str(find_conf())):
             tree = compose("config", overrides=[*common, f"cache.dir={tmp_path}/cache", *overrides])
         GlobalHydra.instance().clear()
@@ -97,7 +98,7 @@ def test_subject_stays_sharp_and_background_is_blurred(job, clip):
 
 
 def test_files_beside_the_clip(job, clip):
-    folder = job(clip)
+    folder = job(clip, "check.enabled=true")
     names = {path.name for path in folder.iterdir()}
     pictures = {"before_after_1.png", "before_after_2.png"}
     assert names == {"clip_vdof.mp4", "shot_log.yaml", "run.json", "check.json", "report.html", *pictures}

@@ -64,7 +64,7 @@ def run_job(tree: DictConfig) -> None:
         say(error)
         if settings.mode != RunMode.MULTIRUN:
             raise SystemExit(error.exit_code) from error
-        _worst_exit_code = max(_worst_exit_code, error.exit_code)
+        _worst_exit_code = choose_worse(_worst_exit_code, error.exit_code)
     finally:
         with contextlib.suppress(OSError):
             folder.rmdir()  # only where it is empty: nothing was written
@@ -76,7 +76,12 @@ def end_job(exit_code: int, mode: RunMode | None) -> None:
     global _worst_exit_code
     if exit_code and mode != RunMode.MULTIRUN:
         raise SystemExit(exit_code)
-    _worst_exit_code = max(_worst_exit_code, exit_code)
+    _worst_exit_code = choose_worse(_worst_exit_code, exit_code)
+
+
+def choose_worse(code: int, other: int) -> int:
+    """Of two exit codes: any error before flagged (3), flagged before not judged (4), and that before 0."""
+    return max(code, other, key=lambda one: {0: 0, 4: 1, 3: 2}.get(one, 3))
 
 
 def name_keys(overrides: list[str]) -> set[str]:

@@ -87,6 +87,8 @@ def run(config: VdofConfig, run_folder: Path) -> None:
         if not config.cache.enabled:
             shutil.rmtree(cache, ignore_errors=True)
     write_previews(outputs, previews)
+    for stale in (outputs.check, outputs.report):
+        stale.unlink(missing_ok=True)
     with clock.measure("check"):
         result = check.finish(outputs.clip) if check is not None else None
     write_shot_log(outputs.shot_log, info.path.name, plan.reports, info.frame_rate, source_log)

@@ -49,9 +49,9 @@ def analyse(
         return found
     with AnalysisWriter(folder, estimator.kind, description, info.path.name) as writer:
         with closing(prefetch(clock.watch("decode (pass 1)", read_small(config, info)))) as frames:
-            shots_apart = take_cuts(
-                clock.watch("shots", split_shots(frames, place_cuts(config))), entries, first_index(config)
-            )
+            start = first_index(config)
+            apart = clock.watch("shots", split_shots(frames, place_cuts(config.shots, start)))
+            shots_apart = take_cuts(apart, entries, start)
             stable = stabilise_shots(shots_apart, estimator, config, device, clock)
             for shot, frame in tqdm(
                 stable, desc="analyse", unit="frame", total=count_frames(config, info), dynamic_ncols=True
@@ -65,10 +65,9 @@ def analyse(
     return analysis
 
 
-def place_cuts(config: VdofConfig) -> ShotsConfig:
-    """The configured cuts, which are frames of the clip, as places in the part that is analysed."""
-    start = first_index(config)
-    return replace(config.shots, cuts=[cut - start for cut in config.shots.cuts if cut > start])
+def place_cuts(shots: ShotsConfig, start: int) -> ShotsConfig:
+    """The configured cuts, which are frames of the clip, as places in the part that begins at frame `start`."""
+    return replace(shots, cuts=[cut - start for cut in shots.cuts if cut > start])
 
 
 def take_cuts(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
+from vdof.analysis.first_pass import place_cuts, take_cuts
 from vdof.check.config import CheckConfig
 from vdof.check.diagnostics import all_gauges
 from vdof.check.look import LONG_SIDE, Look
@@ -140,14 +143,16 @@ def iter_looks(
     """Every frame at working size with its reference, shots told apart."""
     video = video or VideoConfig()
     keys = find_key_stamps(info)
+    first = frames.start if frames else 0
     with ExitStack() as stack:
         pictures = open_small(stack, info, video, frames)
         partners: Iterator[Frame] | None = None
+        other = info
         if reference is not None:
-            start = reference_start + (frames.start if frames else 0)
             other = probe(reference, video)
             require_same_shape(info, other)
-            partners = open_small(stack, other, video, range(start, frames.stop if frames else 2**62))
+            last = min(frames.stop + reference_start, sys.maxsize) if frames else sys.maxsize
+            partners = open_small(stack, other, video, range(first + reference_start, last))
         waiting: deque[tuple[Frame, Frame | None]] = deque()
 
         def take() -> Iterator[AnalysisFrame]:
@@ -161,11 +166,12 @@ def iter_looks(
                 waiting.append((picture, partner))
                 yield AnalysisFrame(position, picture.pts, picture.rgb if partner is None else partner.rgb)
 
-        config = replace(shots or ShotsConfig(), cuts=sorted({entry.first_frame for entry in entries} - {0}))
-        for shot, found in split_shots(take(), config):
+        apart = split_shots(take(), place_cuts(shots or ShotsConfig(), first))
+        for shot, found in take_cuts(apart, entries, first):
             picture, partner = waiting.popleft()
-            assert picture.index - (frames.start if frames else 0) == found.index
-            yield make_look(picture, partner, shot, info, is_key=picture.pts in keys)
+            assert picture.index - first == found.index
+            sharp = None if partner is None else turn_upright(partner.rgb, other)
+            yield make_look(picture, sharp, shot, info, is_key=picture.pts in keys)
 
 
 def open_small(stack: ExitStack, info: VideoInfo, video: VideoConfig, frames: range | None) -> Iterator[Frame]:
@@ -189,9 +195,9 @@ def require_same_shape(info: VideoInfo, other: VideoInfo) -> None:
         )
 
 
-def make_look(picture: Frame, partner: Frame | None, shot: int, info: VideoInfo, *, is_key: bool) -> Look:
-    """One frame as the gauges see it; the reference at the clip's size."""
+def make_look(picture: Frame, sharp: Tensor | None, shot: int, info: VideoInfo, *, is_key: bool) -> Look:
+    """One frame as the gauges see it; the reference `sharp` (1,3,H,W), upright, at the clip's size."""
     image = turn_upright(picture.rgb, info)
     size = image.shape[-1], image.shape[-2]
-    sharp = None if partner is None else shrink(turn_upright(partner.rgb, info), size)
-    return Look(picture.index, picture.time_s, shot, shrink(image, size), sharp, is_key=is_key)
+    partner = None if sharp is None else shrink(sharp, size)
+    return Look(picture.index, picture.time_s, shot, shrink(image, size), partner, is_key=is_key)

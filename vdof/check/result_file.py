@@ -26,6 +26,8 @@ def read_result(path: Path) -> CheckResult:
     """The result that a file holds. Raises InputError where it holds none."""
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
+        if not plain["breathing"]:
+            raise ValueError("it holds no measurement")
         return CheckResult(
             plain["input"],
             [read_breathing(entry) for entry in plain["breathing"]],

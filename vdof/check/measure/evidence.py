@@ -66,8 +66,10 @@ class Evidence:
 
     @property
     def duration_s(self) -> float:
-        """From the first frame to the last."""
-        return float(self.seconds[-1] - self.seconds[0]) if len(self.seconds) else 0.0
+        """From the first frame to the end of the last."""
+        if len(self.seconds) < 2:
+            return 0.0
+        return float(self.seconds[-1] - self.seconds[0] + np.median(np.diff(self.seconds)))
 
     def cut(self, part: slice) -> Evidence:
         """The frames of `part`, with the points that are seen there."""

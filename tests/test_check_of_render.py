@@ -14,7 +14,11 @@ from hydra.core.global_hydra import GlobalHydra
 from tests.clips import write_clip
 from vdof import pipeline
 from vdof.check import of_clip
+from vdof.command import choose_worse
 from vdof.config import build, find_conf, register_schemas
+from vdof.shotlog import ShotEntry
+from vdof.shots import ShotsConfig
+from vdof.video import probe
 from vdof.video.grey import GreyWriter
 
 WIDTH, HEIGHT, FRAMES = 128, 96, 40
@@ -86,3 +90,28 @@ def test_task_check_returns_its_exit_code(run, clip, tmp_path):
     assert code == found["exit_code"] == 0
     assert found["breathing"][0]["mode"] == "reference"
     assert (tmp_path / "report.html").is_file()
+
+
+def test_cuts_of_a_checked_excerpt_are_frames_of_the_clip(clip):
+    none = ShotsConfig(detector="none", cuts=[12])
+    log = [ShotEntry("a", 0, 11), ShotEntry("b", 12, 39)]
+    for shots, entries in ((none, []), (ShotsConfig(detector="none"), log)):
+        looks = list(of_clip.iter_looks(probe(clip), None, entries, shots=shots, frames=range(10, 16)))
+        assert [look.shot for look in looks] == [0, 0, 1, 1, 1, 1]
+
+
+def test_an_excerpt_reads_as_much_of_a_shifted_reference(clip):
+    looks = list(of_clip.iter_looks(probe(clip), clip, [], frames=range(0, 6), reference_start=4))
+    assert len(looks) == 6
+    assert all(look.sharp is not None for look in looks)
+
+
+def test_a_reference_is_turned_by_its_own_tag(tmp_path):
+    turned = write_clip(tmp_path / "turned.mp4", size=(96, 64), picture=draw_noise, frames=4, rotation_deg=90)
+    straight = write_clip(tmp_path / "straight.mp4", size=(64, 96), picture=draw_noise, frames=4)
+    (look, *_) = of_clip.iter_looks(probe(straight), turned, [])
+    assert look.sharp.shape == look.image.shape == (96, 64, 3)
+
+
+def test_of_two_exit_codes_the_worse():
+    assert [choose_worse(*pair) for pair in ((0, 4), (4, 3), (3, 2), (2, 4))] == [4, 3, 2, 2]

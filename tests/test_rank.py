@@ -136,3 +136,14 @@ def test_errors_say_what_to_give(tmp_path):
         find_runs(tmp_path)
     with pytest.raises(InputError, match="is no folder"):
         find_runs(tmp_path / "missing")
+
+
+def test_a_run_whose_clip_is_gone_is_left_out(tmp_path, caplog):
+    make_run(tmp_path / "a")
+    make_run(tmp_path / "b")
+    (tmp_path / "b" / "a_vdof.mp4").rename(tmp_path / "b" / "depth.mp4")
+    assert [run.clip.parent.name for run in find_runs(tmp_path)] == ["a"]
+    assert "the clip of this run is gone" in caplog.text
+    (tmp_path / "b" / "run.json").write_text('{"config": "x"}')
+    with pytest.raises(InputError, match="no run record"):
+        find_runs(tmp_path)

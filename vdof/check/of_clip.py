@@ -123,9 +123,12 @@ def choose_files(output: str | None, run_folder: Path, *, overwrite: bool) -> tu
     json_path = run_folder / "check.json" if output is None else Path(output)
     if json_path.suffix != ".json":
         raise OutputError(f"output: got {output}, expected a file name that ends in .json for task=check")
-    name = json_path.stem.removesuffix("check") + "report.html"
+    prefix = "" if json_path.stem == "check" else json_path.stem.removesuffix(".check") + "."
+    name = f"{prefix}report.html"
     paths = json_path, json_path.with_name(name)
     for path in paths:
+        if path.is_dir():
+            raise OutputError(f"output: {path} is a folder; choose another output")
         if path.exists() and not overwrite:
             raise OutputError(f"output: {path} exists; choose another output or say overwrite=true")
     return paths

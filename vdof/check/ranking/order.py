@@ -1,6 +1,7 @@
 """Several runs side by side: what was measured of each, in which order they stand, and in which arguments they differ."""
 
 import json
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from vdof.check.report.page import flatten
 from vdof.check.result_file import read_result
 from vdof.check.verdict import CheckResult
 from vdof.errors import InputError
+
+log = logging.getLogger(__name__)
 
 STEP = 1.1
 """Softness within a factor of about this counts as equal, and the next column decides."""
@@ -87,6 +90,7 @@ def read_run(top: Path, folder: Path, prefix: str) -> Run | None:
     result = read_result(check_path) if check_path.is_file() else None
     clip = find_clip(folder, prefix, record, result)
     if clip is None:
+        log.warning("%s: the clip of this run is gone; the run is left out", folder)
         return None
     place = folder.relative_to(top)
     name = str(place / prefix.rstrip(".")) if prefix else str(place)
@@ -99,7 +103,10 @@ def read_record(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a run record ({error}); remove it or run again") from error
-    return record if isinstance(record, dict) else {}
+    is_whole = isinstance(record, dict) and all(isinstance(record.get(key, {}), dict) for key in ("config", "seconds"))
+    if not is_whole or not all(isinstance(value, int | float) for value in record.get("seconds", {}).values()):
+        raise InputError(f"{path}: is no run record that vdof wrote; remove it or run again")
+    return dict(record)
 
 
 def find_clip(folder: Path, prefix: str, record: Mapping[str, Any], result: CheckResult | None) -> Path | None:
@@ -111,12 +118,10 @@ def find_clip(folder: Path, prefix: str, record: Mapping[str, Any], result: Chec
     for path in said:
         if folder / path.name in names:
             return folder / path.name
-    fitting = [path for path in names if not prefix or path.stem == prefix.removesuffix(".")]
     source = Path(str(dict(record.get("config") or {}).get("input", ""))).stem
-    fitting = [path for path in fitting if not prefix and path.stem == f"{source}_vdof"] or fitting
-    if fitting:
-        return fitting[0]
-    return next((path for path in said if path.is_file()), None)
+    stem = prefix.removesuffix(".") or f"{source}_vdof"
+    fitting = (path for path in names if path.stem == stem)
+    return next(fitting, None) or next((path for path in said if path.is_file()), None)
 
 
 def order(runs: Sequence[Run]) -> list[Run]:

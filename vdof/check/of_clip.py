@@ -196,6 +196,11 @@ def require_same_shape(info: VideoInfo, other: VideoInfo) -> None:
             f"reference: {other.path} is {other_width}x{other_height}, {info.path} is {width}x{height}; give the clip that "
             "it was made from"
         )
+    if abs(info.frame_rate / other.frame_rate - 1) > 0.01:
+        log.warning(
+            "reference: %s has %.5g frames a second, %s has %.5g; they are compared frame by frame, whatever their times",
+            other.path, float(other.frame_rate), info.path, float(info.frame_rate),
+        )  # fmt: skip
 
 
 def make_look(picture: Frame, sharp: Tensor | None, shot: int, info: VideoInfo, *, is_key: bool) -> Look:

@@ -305,6 +305,7 @@ def test_a_sweep_goes_on_past_a_bad_job_and_the_command_line_wins_over_the_log(c
     assert (shot["lens"]["f_number"], shot["lens"]["blades"]) == (11, 7)
 
 
+@pytest.mark.slow
 def test_multirun_gives_each_job_its_folder(clip, tmp_path):
     depth = write_depth(tmp_path / "depth.mkv", 12)
     done = run_command(

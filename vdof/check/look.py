@@ -30,8 +30,7 @@ class Look:
     """A frame at the checks' working size; what is not known is None.
 
     Arrays are float32 unless said: `image` and `sharp` (h,w,3) display-encoded RGB 0..1, blurred and before the blur;
-    `coc` (h,w) signed diameters in pixels of this size, as rendered; `planned_coc` the same as somebody planned them, where
-    that is known point by point (vdof's own renders give `lens` instead); `subject` (h,w) bool, what shall be sharp.
+    `coc` (h,w) signed diameters in pixels of this size, as rendered; `subject` (h,w) bool, what shall be sharp.
     """
 
     index: int
@@ -43,7 +42,6 @@ class Look:
     image: np.ndarray
     sharp: np.ndarray | None = None
     coc: np.ndarray | None = None
-    planned_coc: np.ndarray | None = None
     subject: np.ndarray | None = None
     lens: LensState | None = None
     """What made `coc`; None where nobody knows."""

@@ -151,10 +151,9 @@ def measure_levels(view: View) -> Levels:
         lens = view.look.lens
         stride = max(1, round(6 * view.unit))
         coc = view.coc[::stride, ::stride].astype(float)
-        plan = None if view.planned_coc is None else view.planned_coc[::stride, ::stride].astype(float)
         return Levels(
             "coc",
-            read_coc(coc, plan, view.unit),
+            read_coc(coc, view.unit),
             tiny,
             coc,
             lens if lens is not None and lens.is_planned else None,
@@ -174,12 +173,9 @@ def measure_levels(view: View) -> Levels:
     return Levels("blind", -stops, tiny)
 
 
-def read_coc(coc: Floats, plan: Floats | None, unit: float) -> Floats:
-    """Coc (px) in stops, less its plan; NaN where it is small."""
-    stops = np.log2(np.abs(coc) + 0.5 * unit)
-    if plan is not None:
-        stops = stops - np.log2(np.abs(plan) + 0.5 * unit)
-    return np.where(np.abs(coc) > _BLURRED * unit, stops, np.nan)
+def read_coc(coc: Floats, unit: float) -> Floats:
+    """Coc (px) in stops; NaN where it is small."""
+    return np.where(np.abs(coc) > _BLURRED * unit, np.log2(np.abs(coc) + 0.5 * unit), np.nan)
 
 
 def carry_on(before: Levels, now: Levels) -> Floats:
@@ -191,7 +187,7 @@ def carry_on(before: Levels, now: Levels) -> Floats:
         ratio * before.coc
         + now.lens.scale_px_m * (now.lens.focus_dioptres - before.lens.focus_dioptres) * before.reduced
     )
-    return read_coc(moved, None, before.unit)
+    return read_coc(moved, before.unit)
 
 
 def measure_energy(luma: Map, view: View) -> Floats:

@@ -62,11 +62,6 @@ class View:
         """Signed diameters in pixels of this view."""
         return None if self.look.coc is None else self.reduce(self.look.coc) * np.float32(self.ratio)
 
-    @cached_property
-    def planned_coc(self) -> Map | None:
-        """The same as the shot log plans them."""
-        return None if self.look.planned_coc is None else self.reduce(self.look.planned_coc) * np.float32(self.ratio)
-
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""

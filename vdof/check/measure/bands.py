@@ -53,16 +53,6 @@ def fit_trend(values: Array, order: int) -> Array:
     return np.asarray(basis @ weights)
 
 
-def take_out(curves: Array, cause: Array, low: float, high: float) -> Array:
-    """Curves (k,t) less as much of `cause` (t,) as the mean curve holds: a share between `low` and `high`."""
-    mean = np.nanmean(curves, axis=0)
-    power = float(cause @ cause)
-    if power <= 0:
-        return curves
-    share = float(np.clip(mean @ cause / power, low, high))
-    return curves - share * cause
-
-
 def rms(values: Array) -> float:
     """Root of the mean square."""
     return float(np.sqrt(np.mean(np.square(values)))) if len(values) else float("nan")

@@ -133,7 +133,7 @@ def find_regions(evidence: Evidence, mode: str) -> Stretch:
     usual = np.nanmedian(size, axis=1)
     groups = evidence.groups
     followed = find_growth_in_focus(evidence, usual, weight)
-    for name, is_in in split_blur(usual, level).items():
+    for name, is_in in split_blur(level).items():
         seen = np.isfinite(size[is_in]) & (weight[is_in] > _LEAST_WEIGHT)
         count = seen.sum(axis=0).mean() if is_in.any() else 0
         share = count / max(np.isfinite(size).sum(axis=0).mean(), 1)
@@ -198,7 +198,6 @@ def choose_levels(evidence: Evidence, wanted: float) -> tuple[Array, Array, NDAr
     return sizes[level, columns], weights[level, columns], level
 
 
-def split_blur(usual: Array, level: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
+def split_blur(level: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
     """Which tracks (n,) are sharp, soft or blurred: by the level that tells their blur."""
-    del usual
     return {"sharp part": level == 0, "soft part": level == 1, "blurred part": level >= 2}

@@ -95,9 +95,7 @@ def print_cross(found: dict, kinds: list[Kind]) -> None:
 def print_speed(frames: int = 24) -> None:
     """Milliseconds a frame of each gauge, alone and all together."""
     first = STILLS[1].make(0)[0]
-    looks = [
-        Look(i, i / 24, 0, first.image.copy(), first.sharp, first.coc, first.coc, first.subject) for i in range(frames)
-    ]
+    looks = [Look(i, i / 24, 0, first.image.copy(), first.sharp, first.coc, first.subject) for i in range(frames)]
     print()
     count = len(all_gauges())
     costs = [

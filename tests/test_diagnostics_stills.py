@@ -54,7 +54,7 @@ def make_look(in_focus: NDArray[np.bool_] | None = None) -> Look:
     front = figure if in_focus is None else in_focus
     sharp = np.where(figure[..., None], 0.5 + make_texture(1), 0.8 * make_texture()).clip(0, 1).astype(np.float32)
     coc = np.where(front, 0, COC).astype(np.float32)
-    return Look(0, 0.0, 0, blur_behind(sharp, front), sharp, coc, None, front)
+    return Look(0, 0.0, 0, blur_behind(sharp, front), sharp, coc, front)
 
 
 @pytest.mark.parametrize("name", ["halo", "smoke", "mud", "separation", "focus_missed", "hierarchy"])

@@ -14,27 +14,21 @@ SIZE = (288, 512)
 FRAMES = 16
 
 
-def move_blur(
-    seed: int, gains: np.ndarray, shift: np.ndarray | None = None, planned: np.ndarray | None = None
-) -> list[Look]:
-    """A shot whose coc is multiplied by `gains` (T,), and shifted by `shift` px; `planned` gains are what the log says."""
+def move_blur(seed: int, gains: np.ndarray, shift: np.ndarray | None = None) -> list[Look]:
+    """A shot whose coc is multiplied by `gains` (T,), and shifted by `shift` px."""
     world = make_world(seed, SIZE, level=0.035)
     offsets = np.zeros(len(gains)) if shift is None else shift
-    plans = [
-        None if planned is None else (world.coc * gain).astype(np.float32)
-        for gain in (gains if planned is None else planned)
-    ]
     return [
-        show(world, seed, index, (world.coc * gain + offset).astype(np.float32), plan)
-        for index, (gain, offset, plan) in enumerate(zip(gains, offsets, plans, strict=True))
+        show(world, seed, index, (world.coc * gain + offset).astype(np.float32))
+        for index, (gain, offset) in enumerate(zip(gains, offsets, strict=True))
     ]
 
 
-def show(world: World, seed: int, index: int, coc: Map, plan: Map | None) -> Look:
+def show(world: World, seed: int, index: int, coc: Map) -> Look:
     """The look of a frame with this coc; the camera stands still, the noise does not."""
     rng = np.random.default_rng(1000 * seed + index)
     picture, source = encode(blur(world.light, coc)), encode(world.light)
-    return Look(index, index / 24, 0, spoil(picture, rng), spoil(source, rng), coc, plan, world.subject)
+    return Look(index, index / 24, 0, spoil(picture, rng), spoil(source, rng), coc, world.subject)
 
 
 def make_pop(seed: int) -> list[Look]:
@@ -43,7 +37,7 @@ def make_pop(seed: int) -> list[Look]:
     gains, at = np.ones(FRAMES), int(rng.integers(5, FRAMES - 4))
     size = float(rng.uniform(1.2, 1.6)) ** rng.choice([-1, 1])
     gains[at : at + 1 if rng.random() < 0.3 else None] *= size
-    return move_blur(seed, gains, planned=np.ones(FRAMES) if rng.random() < 0.5 else None)
+    return move_blur(seed, gains)
 
 
 def make_pull(seed: int) -> list[Look]:
@@ -84,7 +78,7 @@ def sample_grid(seed: int, *, filtered: bool, frames: int = 8) -> list[Look]:
         light[where] *= (1 - 0.7 * grid[where])[:, None]
         coc = np.where(world.subject, 0, np.where(window, 0.5, world.far)).astype(np.float32)
         moved = World(light, world.background, coc, world.alpha, world.hair, world.far, world.lamps)
-        looks.append(show(moved, seed, index, coc, None))
+        looks.append(show(moved, seed, index, coc))
     return looks
 
 

@@ -58,7 +58,6 @@ def look_at(world: World, seed: int, picture: Map, index: int = 0, coc: Map | No
         spoil(encode(picture), rng),
         spoil(encode(world.light), rng),
         world.coc if coc is None else coc,
-        None,
         world.subject,
     )
 

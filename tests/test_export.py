@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from tests.clips import write_clip
 from tests.test_pipeline import HEIGHT, SCALE, WIDTH, draw_stripes, write_depth
-from vdof import pipeline
+from vdof import pipeline, second_pass
 from vdof.config import build, find_conf, register_schemas
 from vdof.depth.files import read_map
 from vdof.errors import ConfigError, OutputError
@@ -142,7 +142,7 @@ def test_names_follow_the_output_and_nothing_is_replaced_unasked(export, first, 
 
 
 def test_nothing_is_left_when_it_breaks_off(export, first, tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "blur", lambda *_: 1 / 0)
+    monkeypatch.setattr(second_pass, "render_coc", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         export("run", *first, "export.depth=exr", "export.coc=ffv1", f"export.dir={tmp_path}/deep/down")
     assert list((tmp_path / "deep" / "down").iterdir()) == []

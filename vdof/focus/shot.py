@@ -14,8 +14,9 @@ from vdof.flow.config import FlowConfig
 from vdof.flow.open import open_flow
 from vdof.focus.config import FocusConfig
 from vdof.focus.eyes import observe_faces
-from vdof.focus.faces import FaceFinder, open_face_finder
+from vdof.focus.faces import FaceFinder
 from vdof.focus.observe import Observation, PointTarget, observe_subject, observe_targets, smooth_track
+from vdof.focus.open_faces import open_face_finder
 from vdof.focus.pulls import Pull, Track, limit_speed, pull_focus
 from vdof.focus.upright import Lean
 from vdof.lens import LIMITS, Lens

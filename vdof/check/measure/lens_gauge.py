@@ -15,21 +15,17 @@ from numpy.typing import NDArray
 from vdof.check.look import LensState, Look
 from vdof.check.measure.bands import split_bands
 from vdof.check.measure.curves import fit_common, fit_groups
-from vdof.check.measure.evidence import Evidence, Table
-from vdof.check.measure.judge import SHORTEST_S, Region, Stretch, judge
-from vdof.check.measure.tracks import Follower
-from vdof.check.verdict import Breathing
+from vdof.check.measure.evidence import Evidence
+from vdof.check.measure.judge import Region, Stretch
+from vdof.check.measure.shot_gauge import ShotGauge, find_share
 from vdof.focus.config import FocusConfig
 from vdof.focus.observe import smooth_track
 
-LONGEST_S = 30.0
-"""A longer shot is judged in pieces, so that memory stays bounded."""
 SHARP = 1 / 500
 """Coc that looks sharp, as a share of the frame's longer side; smaller ones are all alike."""
 _TREND_ORDER = 2
-_FEWEST_POINTS = 12
-_SMALLEST_SHARE = 0.04
-"""A region of fewer or a smaller share of the points is not judged."""
+_LEAST = (12, 0.04)
+"""A region of fewer points or a smaller share of them is not judged."""
 _MOST_EXPLAINED = 2.0
 """How many times the growth that flow measures may stand for: its own smoothness makes it too small."""
 _EDGE = 0.2
@@ -38,48 +34,32 @@ _EDGE = 0.2
 Array = NDArray[np.float64]
 
 
-class LensGauge:
+class LensGauge(ShotGauge):
     """A `Gauge` of the rendered coc."""
 
     def __init__(self, threshold: float) -> None:
-        self._threshold = threshold
-        self._follower = Follower()
-        self._stretches: list[Stretch] = []
-        self._shot: int | None = None
-        self._start()
+        super().__init__("pipeline", threshold, _TREND_ORDER, ("coc", "weight", "is_subject"))
 
-    def _start(self) -> None:
-        self._table = Table(("coc", "weight"))
+    def _restart(self) -> None:
+        super()._restart()
         self._lenses: list[LensState] = []
 
-    def add(self, look: Look) -> None:
+    def _measure(self, look: Look) -> None:
         """See one more frame; it must have `coc` and `lens`."""
-        if look.shot != self._shot:
-            self._close()
-            self._follower.start_shot()
-            self._shot = look.shot
-        elif len(self._table) and look.seconds - self._table.seconds[0] > LONGEST_S:
-            self._close()
         assert look.coc is not None
         assert look.lens is not None
         sight = self._follower.follow(to_grey(look.image if look.sharp is None else look.sharp))
         coc = look.coc
         self._size = max(coc.shape)
-        measured = {"coc": sight.sample(coc), "weight": sight.sample(weigh(coc, SHARP * self._size))}
-        self._table.add(look.index, look.seconds, sight, measured)
+        subject = np.zeros(len(sight.ids)) if look.subject is None else sight.sample(look.subject.astype(np.float32))
+        weight = sight.sample(weigh(coc, SHARP * self._size))
+        self._table.add(
+            look.index, look.seconds, sight, {"coc": sight.sample(coc), "weight": weight, "is_subject": subject}
+        )
         self._lenses.append(look.lens)
 
-    def finish(self) -> Breathing:
-        """The verdict."""
-        self._close()
-        return judge("pipeline", self._stretches, self._threshold, _TREND_ORDER)
-
-    def _close(self) -> None:
-        if len(self._table):
-            assert self._shot is not None
-            evidence = self._table.collect(self._shot)
-            self._stretches.append(find_regions(evidence, self._lenses, SHARP * self._size))
-        self._start()
+    def _reduce(self, evidence: Evidence) -> list[Stretch]:
+        return [find_regions(evidence, self._lenses, SHARP * self._size)]
 
 
 def to_grey(picture: np.ndarray) -> NDArray[np.uint8]:
@@ -98,9 +78,6 @@ def weigh(coc: np.ndarray, sharp: float) -> np.ndarray:
 def find_regions(evidence: Evidence, lenses: list[LensState], sharp: float) -> Stretch:
     """Compare rendered and planned coc of each depth region."""
     stretch = Stretch(evidence.shot, evidence.frames, evidence.seconds, [])
-    if evidence.duration_s < SHORTEST_S:
-        stretch.reason = f"too short: {evidence.duration_s:.1f} s, a pulse shows in {SHORTEST_S:g} s or more"
-        return stretch
     coc, weight = evidence.columns["coc"], evidence.columns["weight"]
     scale = np.array([lens.scale_px_m for lens in lenses])
     focus = np.array([lens.focus_dioptres for lens in lenses])
@@ -110,16 +87,15 @@ def find_regions(evidence: Evidence, lenses: list[LensState], sharp: float) -> S
         focus = settle_focus(focus, evidence, np.abs(usual) < 1.25 * sharp)
     planned = np.where(np.isfinite(coc), scale * (focus - disparity), np.nan)
     grown = -scale * disparity * (np.exp2(evidence.total_growth) - 1)
-    groups = evidence.groups
+    groups, seen = evidence.groups, np.isfinite(coc)
     for name, is_in in split_depth(usual, sharp).items():
-        count = np.isfinite(coc[is_in]).sum(axis=0).mean() if is_in.any() else 0
-        share = count / max(np.isfinite(coc).sum(axis=0).mean(), 1)
-        if count < _FEWEST_POINTS or share < _SMALLEST_SHARE:
+        share = find_share(seen, seen, is_in, _LEAST)
+        if share is None:
             continue
         curves = fit_groups((coc - planned)[is_in], weight[is_in], evidence.seconds, groups[is_in])
         cause = np.nan_to_num(fit_common(grown[is_in], weight[is_in], evidence.seconds))
         size = bridge(np.abs(middle_of(planned[is_in])))
-        region = Region(name, curves, float(share), {"motion in depth": (cause, 0.0, _MOST_EXPLAINED)}, size, sharp)
+        region = Region(name, curves, share, {"motion in depth": (cause, 0.0, _MOST_EXPLAINED)}, size, sharp)
         stretch.regions.append(region)
     if not stretch.regions:
         stretch.reason = "no part of the picture could be followed for long enough"
@@ -144,7 +120,7 @@ def bridge(curve: Array) -> Array:
 def settle_focus(focus: Array, evidence: Evidence, is_near_focus: NDArray[np.bool_]) -> Array:
     """(t,) focus as it should be, 1/m: its trend, and of its faster part what the subject's own growth explains."""
     drift, breathing, _ = split_bands(focus, evidence.seconds, _TREND_ORDER)
-    if is_near_focus.sum() < _FEWEST_POINTS:
+    if is_near_focus.sum() < _LEAST[0]:
         return drift
     growth = bridge(
         fit_common(evidence.total_growth[is_near_focus], evidence.columns["weight"][is_near_focus], evidence.seconds)

@@ -10,18 +10,16 @@ from numpy.typing import NDArray
 
 from vdof.check.look import Look
 from vdof.check.measure.curves import fit_common, fit_groups
-from vdof.check.measure.evidence import Evidence, Table
-from vdof.check.measure.judge import SHORTEST_REST_S, SHORTEST_S, Region, Stretch, judge
+from vdof.check.measure.evidence import Evidence
+from vdof.check.measure.judge import SHORTEST_REST_S, Region, Stretch
 from vdof.check.measure.pixel_blur import LEVELS, LONG_SIDE, Blur, compare, measure_alone
-from vdof.check.measure.tracks import FLOW_LONG_SIDE, Follower
+from vdof.check.measure.shot_gauge import ShotGauge, find_share
+from vdof.check.measure.tracks import FLOW_LONG_SIDE
 from vdof.check.measure.transitions import find_rests
-from vdof.check.verdict import Breathing
 
-LONGEST_S = 30.0
-"""A longer shot is judged in pieces, so that memory stays bounded."""
 _TREND_ORDER = 3
-_FEWEST_POINTS = 16
-_SMALLEST_SHARE = 0.08
+_LEAST = (16, 0.08)
+"""A region of fewer points or a smaller share of them is not judged."""
 _LEAST_WEIGHT = 0.1
 _SHUTTER = 0.5
 """Share of a frame's time that a camera's shutter is usually open."""
@@ -36,35 +34,23 @@ _WANTED = {"reference": 1.1, "blind": 0.9}
 Array = NDArray[np.float64]
 
 
-class PixelGauge:
+class PixelGauge(ShotGauge):
     """A `Gauge` of the picture's own blur; looks have `sharp` in `mode` reference.
 
     `pulls` are ranges of frames, as looks number them, in which focus is pulled on purpose.
     """
 
     def __init__(self, mode: str, threshold: float, pulls: Sequence[range] = ()) -> None:
-        self._pulls = pulls
-        self._mode = mode
-        self._threshold = threshold
-        self._follower = Follower()
-        self._stretches: list[Stretch] = []
-        self._shot: int | None = None
-        self._before: np.ndarray | None = None
-        self._start()
-
-    def _start(self) -> None:
         names = [f"{kind}{level}" for level in range(LEVELS) for kind in ("size", "weight")]
-        self._table = Table(("light", *names))
+        super().__init__(mode, threshold, _TREND_ORDER, ("light", *names))
+        self._pulls = pulls
+
+    def _restart(self) -> None:
+        super()._restart()
+        self._before: np.ndarray | None = None
         self._changes: list[float] = []
 
-    def add(self, look: Look) -> None:
-        """See one more frame."""
-        if look.shot != self._shot:
-            self._close()
-            self._follower.start_shot()
-            self._shot = look.shot
-        elif len(self._table) and look.seconds - self._table.seconds[0] > LONGEST_S:
-            self._close()
+    def _measure(self, look: Look) -> None:
         image = find_luma(look.image)
         sharp = None if look.sharp is None else find_luma(look.sharp)
         codes = cv2.convertScaleAbs(image if sharp is None else sharp, alpha=255.0)
@@ -81,21 +67,12 @@ class PixelGauge:
             self._changes.append(255 * float(cv2.absdiff(self._before, image).mean()))
         self._before = image
 
-    def finish(self) -> Breathing:
-        """The verdict."""
-        self._close()
-        return judge(self._mode, self._stretches, self._threshold, _TREND_ORDER)
-
-    def _close(self) -> None:
-        if len(self._table):
-            assert self._shot is not None
-            stretches = find_stretches(self._table.collect(self._shot), self._mode, self._pulls)
-            if np.median(self._changes or [0.0]) < _STILL:
-                for stretch in stretches:
-                    stretch.reason = stretch.reason or STILL
-            self._stretches += stretches
-        self._before = None
-        self._start()
+    def _reduce(self, evidence: Evidence) -> list[Stretch]:
+        stretches = find_stretches(evidence, self._mode, self._pulls)
+        if np.median(self._changes or [0.0]) < _STILL:
+            for stretch in stretches:
+                stretch.reason = stretch.reason or STILL
+        return stretches
 
 
 def find_luma(picture: np.ndarray) -> np.ndarray:
@@ -115,9 +92,6 @@ def name_columns(blurs: list[Blur]) -> dict[str, Array]:
 
 def find_stretches(evidence: Evidence, mode: str, pulls: Sequence[range] = ()) -> list[Stretch]:
     """A shot in the parts between which its focus was pulled."""
-    if evidence.duration_s < SHORTEST_S:
-        reason = f"too short: {evidence.duration_s:.1f} s, a pulse shows in {SHORTEST_S:g} s or more"
-        return [Stretch(evidence.shot, evidence.frames, evidence.seconds, [], reason)]
     is_pulled = np.array([any(frame in pull for pull in pulls) for frame in evidence.frames.tolist()], bool)
     rests = find_rests(choose_levels(evidence, _WANTED[mode])[0], evidence.seconds, is_pulled, SHORTEST_REST_S)
     if not rests:
@@ -133,17 +107,16 @@ def find_regions(evidence: Evidence, mode: str) -> Stretch:
     usual = np.nanmedian(size, axis=1)
     groups = evidence.groups
     followed = find_growth_in_focus(evidence, usual, weight)
+    seen = np.isfinite(size) & (weight > _LEAST_WEIGHT)
     for name, is_in in split_blur(level).items():
-        seen = np.isfinite(size[is_in]) & (weight[is_in] > _LEAST_WEIGHT)
-        count = seen.sum(axis=0).mean() if is_in.any() else 0
-        share = count / max(np.isfinite(size).sum(axis=0).mean(), 1)
-        if count < _FEWEST_POINTS or share < _SMALLEST_SHARE:
+        share = find_share(np.isfinite(size), seen, is_in, _LEAST)
+        if share is None:
             continue
-        useful = np.where(seen, weight[is_in], 0.0)
+        useful = np.where(seen, weight, 0.0)[is_in]
         curves = _RESPONSE[mode] * fit_groups(size[is_in], useful, evidence.seconds, groups[is_in])
         causes = find_causes(evidence, is_in, useful, float(np.median(usual[is_in])), mode)
         causes["focus following its subject"] = (followed, -3.0, 3.0)
-        stretch.regions.append(Region(name, curves, float(share), causes))
+        stretch.regions.append(Region(name, curves, share, causes))
     if not stretch.regions:
         stretch.reason = "too little texture to tell how blurred the picture is"
     return stretch

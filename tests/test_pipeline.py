@@ -2,8 +2,6 @@
 
 import gc
 import json
-import subprocess
-import sys
 import weakref
 
 import av
@@ -16,6 +14,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from tests.clips import read_facts, write_clip
+from tests.striped_clip import HEIGHT, SCALE, WIDTH, draw_stripes, subject_mask, write_depth, write_striped_clip
 from vdof import pipeline, second_pass
 from vdof.analysis import first_pass
 from vdof.config import build, find_conf, register_schemas
@@ -23,32 +22,6 @@ from vdof.errors import ConfigError, InputError, OutputError
 from vdof.shots import AnalysisFrame
 from vdof.stabilise import StabiliseConfig, count_live_frames
 from vdof.video import Frame
-from vdof.video.grey import GreyWriter
-
-WIDTH, HEIGHT = 128, 96
-SCALE = 1e-5
-"""1/m per code of the depth clips."""
-
-
-def draw_stripes(index, width, height):
-    """Fine stripes everywhere, so that blur shows wherever it is."""
-    picture = np.full((height, width, 3), 60, np.uint8)
-    picture[:, (np.arange(width) + index) % 8 < 4] = 200
-    return picture
-
-
-def subject_mask(width=WIDTH, height=HEIGHT):
-    y, x = np.mgrid[0:height, 0:width]
-    return (np.abs(x - width / 2) < width / 6) & (y > height / 5)
-
-
-def write_depth(path, count, width=WIDTH, height=HEIGHT):
-    """A subject at 2 m before a wall at 10 m."""
-    codes = np.where(subject_mask(width, height), 0.5 / SCALE, 0.1 / SCALE).astype(np.uint16)
-    with GreyWriter(path, height, width) as writer:
-        for _ in range(count):
-            writer.write(codes)
-    return path
 
 
 @pytest.fixture
@@ -73,7 +46,7 @@ def job(tmp_path):
 
 @pytest.fixture
 def clip(tmp_path):
-    return write_clip(tmp_path / "clip.mp4", size=(WIDTH, HEIGHT), picture=draw_stripes, audio="aac")
+    return write_striped_clip(tmp_path / "clip.mp4", audio="aac")
 
 
 def last_picture(path):
@@ -275,47 +248,6 @@ def test_live_frames_are_bounded(job, tmp_path, monkeypatch):
     job(clip, "stabilise=default", count=120)
     assert 0 < most[Frame] <= second_pass.MAX_LIVE_FRAMES
     assert 0 < most[AnalysisFrame] <= 2 * (count_live_frames(StabiliseConfig()) + second_pass.MAX_LIVE_FRAMES)
-
-
-def run_command(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "vdof", *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
-    )
-
-
-def test_command_line_says_one_line_and_exits_2(tmp_path):
-    done = run_command("input=nowhere.mp4", cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("vdof: nowhere.mp4 does not exist")
-
-
-def test_a_sweep_goes_on_past_a_bad_job_and_the_command_line_wins_over_the_log(clip, tmp_path):
-    depth = write_depth(tmp_path / "depth.mkv", 12)
-    log = tmp_path / "log.yaml"
-    log.write_text("version: 1\nshots:\n  - {first_frame: 0, last_frame: 11, lens: {f_number: 1.8, blades: 7}}\n")
-    done = run_command(
-        "--multirun", f"input=nowhere.mp4,{clip}", "lens.f_number=11", f"shot_log={log}", "depth=files",
-        f"depth.path={depth}", f"depth.scale={SCALE}", "frames=:2", f"cache.dir={tmp_path}/cache", cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "vdof: nowhere.mp4 does not exist" in done.stderr
-    (written,) = tmp_path.glob("multirun/*/*/*/run.json")
-    (shot,) = yaml.safe_load(written.with_name("shot_log.yaml").read_text())["shots"]
-    assert (shot["lens"]["f_number"], shot["lens"]["blades"]) == (11, 7)
-
-
-@pytest.mark.slow
-def test_multirun_gives_each_job_its_folder(clip, tmp_path):
-    depth = write_depth(tmp_path / "depth.mkv", 12)
-    done = run_command(
-        "--multirun", "lens.f_number=1.2,2.8", f"input={clip}", "depth=files", f"depth.path={depth}",
-        f"depth.scale={SCALE}", "frames=:4", f"cache.dir={tmp_path}/cache", cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    clips = sorted(tmp_path.glob("multirun/*/*/*/clip_vdof.mp4"))
-    assert [path.parent.name.split("lens.")[1] for path in clips] == ["f_number=1.2", "f_number=2.8"]
-    assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
 def test_focus_on_a_point_of_the_background_leaves_the_metres_alone(job, clip):

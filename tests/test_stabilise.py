@@ -129,6 +129,30 @@ def test_few_frames_are_alive_whatever_the_length() -> None:
     assert 4 <= most <= count_live_frames(config)
 
 
+def panned_scene(n: int) -> tuple[Tensor, Tensor]:
+    """A slope with a nearer card under a camera that pans: rgb (n,3,h,w), disparity (n,1,h,w) of one scale and shift."""
+    wide = texture(0, (HEIGHT, WIDTH + 2 * n))
+    rgb = torch.cat([wide[..., 2 * t : 2 * t + WIDTH] for t in range(n)])
+    slope = torch.linspace(0.1, 0.6, HEIGHT)[:, None].repeat(1, WIDTH + 2 * n)
+    slope[20:60, (torch.arange(WIDTH + 2 * n) // 40) % 2 == 0] += 0.3
+    return rgb, torch.stack([slope[None, :, 2 * t : 2 * t + WIDTH] for t in range(n)])
+
+
+def test_a_network_that_starts_anew_every_25_frames_is_brought_to_one_level() -> None:
+    n = 100
+    rgb, truth = panned_scene(n)
+    scale, shift = (value[:4].repeat_interleave(25, dim=0) for value in wobble(4, seed=5))
+    jumping = (1 + 2 * (scale - 1)) * truth + 2 * shift
+    stable = stabilise(jumping, rgb)
+    ideal = jumping[0].mean() + (truth - truth[0].mean()) * jumping[0].std() / truth[0].std()
+    assert float((stable - ideal).abs().mean()) < 0.3 * float((jumping - ideal).abs().mean())
+    steps = (stable - truth)[1:].mean(dim=(1, 2, 3)) - (stable - truth)[:-1].mean(dim=(1, 2, 3))
+    assert float(steps.abs().max()) < 0.005
+    streamed = torch.cat([f.disparity for f in stabilise_stream(stream(jumping, rgb))])  # type: ignore[misc]
+    whole = stabilise(jumping, rgb, StabiliseConfig(block=1000))
+    assert float((whole - streamed).abs().max()) < 0.005
+
+
 def test_black_flashed_and_repeated_frames_do_not_break_it() -> None:
     n = 40
     rgb, truth = (x.clone() for x in still_scene(n))

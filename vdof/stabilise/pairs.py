@@ -44,10 +44,14 @@ class AffinePair:
     """> 0."""
     shift: float
     """In units of disparity, for disparities measured from the shot's reference level."""
+    centre: float
+    """Disparity of the first frame, in the middle of those compared: where the map is known best."""
     scale_weight: float
     """Trust in the scale, 0..1."""
     shift_weight: float
     """Trust in the shift, 0..1."""
+    left: float
+    """What the map leaves of the mean change between the two, over all that both show: small where all changed alike."""
     is_rest: bool
     """Found on what stood still in front of a camera that stood still, shift only; else on all that both frames show."""
 
@@ -117,11 +121,14 @@ def _fit_chosen(
     if share < _LEAST_SHARE or x.size < 8:
         return None
     falloff = share / (1 + 0.3 * (second - first - 1))
+    centre = float(np.median(x))
     if is_rest:
-        return AffinePair(first, second, 1.0, float(np.median(y - x)), 1.0, falloff, is_rest)
+        return AffinePair(first, second, 1.0, float(np.median(y - x)), centre, 1.0, falloff, 1.0, is_rest)
     step = max(1, -(-x.size // _LARGEST_SAMPLE))
-    scale, shift, correlation = fit_affine(x[::step], y[::step])
-    return AffinePair(first, second, scale, shift, correlation**4 * falloff, falloff, is_rest)
+    x, y = x[::step], y[::step]
+    scale, shift, correlation = fit_affine(x, y)
+    left = float(np.abs(y - scale * x - shift).mean() / max(np.abs(y - x).mean(), 1e-12))
+    return AffinePair(first, second, scale, shift, centre, correlation**4 * falloff, falloff, left, is_rest)
 
 
 def looks_the_same(grey: np.ndarray, fetched: np.ndarray) -> np.ndarray:

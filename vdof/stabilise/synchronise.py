@@ -33,9 +33,11 @@ def synchronise(pairs: Sequence[AffinePair], start: int, stop: int) -> tuple[np.
     first = np.array([pair.first for pair in inside]) - start
     second = np.array([pair.second for pair in inside]) - start
     scale = np.array([pair.scale for pair in inside])
-    shift = np.array([pair.shift for pair in inside])
+    centre = np.array([pair.centre for pair in inside])
+    carried = scale * centre + np.array([pair.shift for pair in inside])
     log_scale = _solve_differences(n, first, second, np.log(scale), np.array([p.scale_weight for p in inside]))
-    step = np.exp(log_scale[second]) * shift
+    # what is known best is where the centre goes: a scale that the other pairs contradict must not spoil the shift
+    step = np.exp(log_scale[second]) * carried - np.exp(log_scale[first]) * centre
     level = _solve_differences(n, first, second, step, np.array([p.shift_weight for p in inside]))
     return log_scale, level
 

@@ -128,7 +128,8 @@ class _Window:
         """Yield the oldest `count` frames (None: all) with their final disparity."""
         if not self._entries:
             return
-        level = self._leveller.level(self._pairs, self._start, len(self._entries))
+        spread = float(np.median([entry.spread for entry in self._entries]))
+        level = self._leveller.level(self._pairs, self._start, len(self._entries), spread)
         count = len(self._entries) if count is None else count
         future = self._look_back(level, count, min(count + self.config.look_ahead, len(self._entries)))
         for i in range(count):

@@ -14,13 +14,14 @@ from vdof.check.config import CheckConfig
 from vdof.check.look import LensState, Look
 from vdof.check.measure.bands import split_bands
 from vdof.check.measure.curves import common_power, fit_common
-from vdof.check.measure.judge import Region, Stretch, judge
+from vdof.check.measure.judge import Stretch, judge
 from vdof.check.measure.key_frames import find_key_stamps
 from vdof.check.measure.lens_gauge import LensGauge
 from vdof.check.measure.pixel_gauge import PixelGauge
+from vdof.check.measure.pulse import Region, find_pulse, fit_within
 from vdof.check.measure.tracks import Follower, is_crowded
-from vdof.check.measure.transitions import find_intended, find_rests, find_turns, fit_rising
-from vdof.check.of_clip import list_pulls
+from vdof.check.measure.transitions import find_intended, find_one_way, find_rests, find_turns, fit_rising
+from vdof.check.of_clip import iter_looks, list_pulls
 from vdof.check.result_file import read_result, write_result
 from vdof.check.verdict import CANNOT_JUDGE, FINE, FLAGGED, Breathing, CheckResult, Diagnostic, Span
 from vdof.errors import ConfigError, InputError
@@ -259,3 +260,54 @@ def test_clip_and_reference_from_files(tmp_path):
         breathing(clip, reference=short)
     with pytest.raises(InputError, match="128x48"):
         breathing(clip, reference=wide)
+
+
+def test_a_reference_of_another_rate_is_matched_by_time_or_refused(tmp_path):
+    def shade(index, width, height):
+        return np.full((height, width, 3), 20 * index % 250, np.uint8)
+
+    options = {"size": (64, 48), "picture": shade}
+    slow = write_clip(tmp_path / "slow.mkv", frames=6, rate=Fraction(12), **options)
+    fast = write_clip(tmp_path / "fast.mkv", frames=12, rate=Fraction(24), **options)
+    looks = list(iter_looks(probe(slow), fast, []))
+    levels = [(float(look.image.mean()), float(look.sharp.mean())) for look in looks]
+    assert len(levels) == 6
+    assert all(sharp == pytest.approx(2 * image, abs=0.02) for image, sharp in levels)
+    with pytest.raises(InputError, match=r"has 12 frames a second and none at the time of frame 1 of .*24"):
+        list(iter_looks(probe(fast), slow, []))
+
+
+def test_reasons_of_several_shots():
+    seconds, frames = np.arange(4) / 12, np.arange(4)
+    stretches = [
+        Stretch(shot, frames, seconds, [], reason)
+        for shot, reason in enumerate(["too short", "stands still", *["too short"] * 5])
+    ]
+    reason = judge("blind", stretches, 0.03, 2).reason
+    assert reason == "shots 0, 2, 3, 4 and 2 more: too short; shot 1: stands still"
+    assert judge("blind", stretches[:1], 0.03, 2).reason == "too short"
+
+
+def test_a_picture_of_a_few_pixels_cannot_be_judged():
+    gauge = PixelGauge("blind", 0.03)
+    for index in range(24):
+        gauge.add(look_at(index, make_texture(seed=index, size=(16, 64))))
+    assert gauge.finish().reason.startswith("too small: 16 px")
+
+
+def test_blur_that_goes_over_to_another_size_does_not_pulse():
+    seconds = np.arange(48) / 24
+    step = 2 / (1 + np.exp(-8 * (seconds - 1.2)))
+    assert np.allclose(find_one_way(step, seconds), step, atol=0.1)
+    assert not find_one_way(np.sin(2 * np.pi * seconds), seconds).any()
+    region = Region("plane of focus", np.repeat(step[None], 4, axis=0), 1.0, size=np.full(48, 0.5), sharp=1.3)
+    assert find_pulse(region, seconds, 2).score < 0.02
+
+
+def test_shares_stay_within_their_limits():
+    basis = np.stack([np.ones(10), np.arange(10.0)], axis=1)
+    values = basis @ np.array([2.0, -1.0])
+    free = fit_within(basis, values, np.array([-9.0, -9.0]), np.array([9.0, 9.0]))
+    assert free == pytest.approx([2, -1], abs=0.05)
+    held = fit_within(basis, values, np.array([0.0, 0.0]), np.array([9.0, 9.0]))
+    assert held.tolist() == [0, 0]

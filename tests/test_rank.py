@@ -132,7 +132,7 @@ def test_task_writes_both_sheets_and_prints_the_order(tmp_path, capsys):
 def test_errors_say_what_to_give(tmp_path):
     with pytest.raises(ConfigError, match="dir: not given"):
         rank.run(VdofConfig(input="", task="rank"), tmp_path)
-    with pytest.raises(InputError, match="no run.json or check.json"):
+    with pytest.raises(InputError, match="no readable run.json or check.json"):
         find_runs(tmp_path)
     with pytest.raises(InputError, match="is no folder"):
         find_runs(tmp_path / "missing")
@@ -144,6 +144,16 @@ def test_a_run_whose_clip_is_gone_is_left_out(tmp_path, caplog):
     (tmp_path / "b" / "a_vdof.mp4").rename(tmp_path / "b" / "depth.mp4")
     assert [run.clip.parent.name for run in find_runs(tmp_path)] == ["a"]
     assert "the clip of this run is gone" in caplog.text
-    (tmp_path / "b" / "run.json").write_text('{"config": "x"}')
-    with pytest.raises(InputError, match="no run record"):
+
+
+@pytest.mark.parametrize("name", ["run.json", "check.json"])
+@pytest.mark.parametrize("text", ['{"config": "x"}', "{", "[]"])
+def test_a_run_with_a_broken_file_is_left_out_and_the_others_are_ranked(tmp_path, caplog, name, text):
+    make_run(tmp_path / "a")
+    make_run(tmp_path / "b")
+    (tmp_path / "b" / name).write_text(text)
+    assert [run.clip.parent.name for run in find_runs(tmp_path)] == ["a"]
+    assert [str(tmp_path / "b" / name) in record.message for record in caplog.records] == [True]
+    (tmp_path / "a" / name).write_text(text)
+    with pytest.raises(InputError, match="no readable run.json"):
         find_runs(tmp_path)

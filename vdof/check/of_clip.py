@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -17,20 +16,20 @@ from torch import Tensor
 from vdof.analysis.first_pass import place_cuts, take_cuts
 from vdof.check.config import CheckConfig
 from vdof.check.diagnostics import all_gauges
-from vdof.check.look import LONG_SIDE, Look
+from vdof.check.look import Look
 from vdof.check.measure.key_frames import find_key_stamps
 from vdof.check.measure.pixel_gauge import PixelGauge
 from vdof.check.of_render import log_verdict, shrink
+from vdof.check.partners import Pair, open_pairs
 from vdof.check.report import ReportContext, ReportGauge, write_report
 from vdof.check.result_file import write_result
 from vdof.check.verdict import Breathing, CheckResult
-from vdof.errors import InputError, OutputError
+from vdof.errors import OutputError
 from vdof.focus.config import FocusConfig
 from vdof.outputs import list_versions
 from vdof.shotlog import ShotEntry, read_shot_log
 from vdof.shots import AnalysisFrame, ShotsConfig, split_shots
-from vdof.stream import prefetch
-from vdof.video import Frame, VideoConfig, VideoInfo, parse_frame_range, probe, read_frames, turn_upright
+from vdof.video import Frame, VideoConfig, VideoInfo, parse_frame_range, probe, turn_upright
 
 if TYPE_CHECKING:
     from vdof.config import VdofConfig
@@ -147,25 +146,13 @@ def iter_looks(
     video = video or VideoConfig()
     keys = find_key_stamps(info)
     first = frames.start if frames else 0
+    other = probe(reference, video) if reference is not None else None
     with ExitStack() as stack:
-        pictures = open_small(stack, info, video, frames)
-        partners: Iterator[Frame] | None = None
-        other = info
-        if reference is not None:
-            other = probe(reference, video)
-            require_same_shape(info, other)
-            last = min(frames.stop + reference_start, sys.maxsize) if frames else sys.maxsize
-            partners = open_small(stack, other, video, range(first + reference_start, last))
-        waiting: deque[tuple[Frame, Frame | None]] = deque()
+        pairs = open_pairs(stack, info, other, video, frames, reference_start)
+        waiting: deque[Pair] = deque()
 
         def take() -> Iterator[AnalysisFrame]:
-            for position, picture in enumerate(pictures):
-                partner = next(partners, None) if partners is not None else None
-                if partners is not None and partner is None:
-                    raise InputError(
-                        f"reference: {reference} ends after {position} frames, {info.path} goes on; give the clip that it "
-                        "was made from, and check.reference_start if it was cut"
-                    )
+            for position, (picture, partner) in enumerate(pairs):
                 waiting.append((picture, partner))
                 yield AnalysisFrame(position, picture.pts, picture.rgb if partner is None else partner.rgb)
 
@@ -173,34 +160,8 @@ def iter_looks(
         for shot, found in take_cuts(apart, entries, first):
             picture, partner = waiting.popleft()
             assert picture.index - first == found.index
-            sharp = None if partner is None else turn_upright(partner.rgb, other)
+            sharp = turn_upright(partner.rgb, other) if partner is not None and other is not None else None
             yield make_look(picture, sharp, shot, info, is_key=picture.pts in keys)
-
-
-def open_small(stack: ExitStack, info: VideoInfo, video: VideoConfig, frames: range | None) -> Iterator[Frame]:
-    """The frames of a file at working size, decoded in a thread of their own."""
-    ratio = min(1.0, LONG_SIDE / max(info.width, info.height))
-    size = (max(16, round(info.width * ratio)), max(16, round(info.height * ratio)))
-    reader = stack.enter_context(read_frames(info.path, video, frames=frames, size=size, info=info))
-    return stack.enter_context(closing(prefetch(reader)))
-
-
-def require_same_shape(info: VideoInfo, other: VideoInfo) -> None:
-    """Raise InputError where the reference cannot be the clip's."""
-    shapes = [
-        (item.height, item.width) if item.rotation_deg % 180 else (item.width, item.height) for item in (info, other)
-    ]
-    (width, height), (other_width, other_height) = shapes
-    if abs(width * other_height / (height * other_width) - 1) > 0.02:
-        raise InputError(
-            f"reference: {other.path} is {other_width}x{other_height}, {info.path} is {width}x{height}; give the clip that "
-            "it was made from"
-        )
-    if abs(info.frame_rate / other.frame_rate - 1) > 0.01:
-        log.warning(
-            "reference: %s has %.5g frames a second, %s has %.5g; they are compared frame by frame, whatever their times",
-            other.path, float(other.frame_rate), info.path, float(info.frame_rate),
-        )  # fmt: skip
 
 
 def make_look(picture: Frame, sharp: Tensor | None, shot: int, info: VideoInfo, *, is_key: bool) -> Look:

@@ -1,9 +1,8 @@
 """Breathing as vdof's own circles of confusion show it: what was rendered against what lens and scene ask for.
 
-A point's disparity is what the rendered coc says at the point; what it should be is its own mean along the track, as the
-lens of each frame blurs it. What the picture itself shows of growing and shrinking (an approaching subject, a dolly, a
-hand-held camera) is offered as a cause: disparity grows with size. Focus that somebody planned is taken as it is; focus
-that follows the depth estimate must not pulse either.
+A point's disparity is what the rendered coc says at the point; what it should be is its own mean along the track. Where focus
+is planned, the coc that the plan's lens makes of that mean is taken off; where focus only follows the depth estimate, the
+coc itself must not pulse. What the picture shows of motion is offered as a cause (`vdof.check.measure.motion`).
 """
 
 from __future__ import annotations
@@ -16,18 +15,16 @@ from vdof.check.look import LensState, Look
 from vdof.check.measure.bands import split_bands
 from vdof.check.measure.curves import fit_common, fit_groups
 from vdof.check.measure.evidence import Evidence
-from vdof.check.measure.judge import Region, Stretch
+from vdof.check.measure.judge import Stretch
+from vdof.check.measure.motion import MOST_EXPLAINED, bridge, follow_subject
+from vdof.check.measure.pulse import Region
 from vdof.check.measure.shot_gauge import ShotGauge, find_share
-from vdof.focus.config import FocusConfig
-from vdof.focus.observe import smooth_track
 
 SHARP = 1 / 500
 """Coc that looks sharp, as a share of the frame's longer side; smaller ones are all alike."""
 _TREND_ORDER = 2
 _LEAST = (12, 0.04)
 """A region of fewer points or a smaller share of them is not judged."""
-_MOST_EXPLAINED = 2.0
-"""How many times the growth that flow measures may stand for: its own smoothness makes it too small."""
 _EDGE = 0.2
 """Relative range of coc around a point from which on it counts half: an edge in depth."""
 
@@ -76,27 +73,32 @@ def weigh(coc: np.ndarray, sharp: float) -> np.ndarray:
 
 
 def find_regions(evidence: Evidence, lenses: list[LensState], sharp: float) -> Stretch:
-    """Compare rendered and planned coc of each depth region."""
+    """How the coc of each depth region departs from what it should be."""
     stretch = Stretch(evidence.shot, evidence.frames, evidence.seconds, [])
     coc, weight = evidence.columns["coc"], evidence.columns["weight"]
     scale = np.array([lens.scale_px_m for lens in lenses])
     focus = np.array([lens.focus_dioptres for lens in lenses])
     disparity = np.nanmedian(focus - coc / scale, axis=1, keepdims=True)
     usual = np.nanmedian(coc, axis=1)
-    if not all(lens.is_planned for lens in lenses):
-        focus = settle_focus(focus, evidence, np.abs(usual) < 1.25 * sharp)
-    planned = np.where(np.isfinite(coc), scale * (focus - disparity), np.nan)
+    has_plan = all(lens.is_planned for lens in lenses)
+    settled = focus if has_plan else split_bands(focus, evidence.seconds, _TREND_ORDER)[0]
+    planned = np.where(np.isfinite(coc), scale * (settled - disparity), np.nan)
     grown = -scale * disparity * (np.exp2(evidence.total_growth) - 1)
+    followed = {} if has_plan else follow_subject(evidence, focus, np.abs(usual) < 1.25 * sharp)
     groups, seen = evidence.groups, np.isfinite(coc)
     for name, is_in in split_depth(usual, sharp).items():
         share = find_share(seen, seen, is_in, _LEAST)
         if share is None:
             continue
-        curves = fit_groups((coc - planned)[is_in], weight[is_in], evidence.seconds, groups[is_in])
-        cause = np.nan_to_num(fit_common(grown[is_in], weight[is_in], evidence.seconds))
+        side = -1 if name == "foreground" else 1
+        own = [side * values[is_in] for values in (coc - planned, coc, grown)]
+        departing, shown = (fit_groups(part, weight[is_in], evidence.seconds, groups[is_in]) for part in own[:2])
+        growth = np.nan_to_num(fit_common(own[2], weight[is_in], evidence.seconds))
+        causes = {"motion in depth": (growth, 0.0, MOST_EXPLAINED)}
+        causes |= {cause: (side * scale * curve, 0.0, most) for cause, (curve, most) in followed.items()}
         size = bridge(np.abs(middle_of(planned[is_in])))
-        region = Region(name, curves, share, {"motion in depth": (cause, 0.0, _MOST_EXPLAINED)}, size, sharp)
-        stretch.regions.append(region)
+        curves, limit = (departing, shown) if has_plan else (shown, None)
+        stretch.regions.append(Region(name, curves, share, causes, size, sharp, limit))
     if not stretch.regions:
         stretch.reason = "no part of the picture could be followed for long enough"
     return stretch
@@ -108,28 +110,6 @@ def middle_of(values: Array) -> Array:
     has_any = np.isfinite(values).any(axis=0)
     middle[has_any] = np.nanmedian(values[:, has_any], axis=0)
     return middle
-
-
-def bridge(curve: Array) -> Array:
-    """The curve (t,) with its gaps filled from both sides."""
-    known = np.isfinite(curve)
-    places = np.arange(len(curve))
-    return np.interp(places, places[known], curve[known])
-
-
-def settle_focus(focus: Array, evidence: Evidence, is_near_focus: NDArray[np.bool_]) -> Array:
-    """(t,) focus as it should be, 1/m: its trend, and of its faster part what the subject's own growth explains."""
-    drift, breathing, _ = split_bands(focus, evidence.seconds, _TREND_ORDER)
-    if is_near_focus.sum() < _LEAST[0]:
-        return drift
-    growth = bridge(
-        fit_common(evidence.total_growth[is_near_focus], evidence.columns["weight"][is_near_focus], evidence.seconds)
-    )
-    causes = [growth, smooth_track(growth, evidence.seconds, FocusConfig().smoothing_s)]
-    parts = np.stack([split_bands(cause, evidence.seconds, _TREND_ORDER)[1] for cause in causes], axis=1)
-    shares, *_ = np.linalg.lstsq(parts, breathing, rcond=1e-3)
-    largest = float(np.mean(focus) * np.log(2) * _MOST_EXPLAINED)
-    return drift + parts @ np.clip(shares, -largest, largest)
 
 
 def split_depth(coc: Array, sharp: float) -> dict[str, NDArray[np.bool_]]:

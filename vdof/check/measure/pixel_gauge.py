@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from vdof.check.look import Look
 from vdof.check.measure.curves import fit_common, fit_groups
 from vdof.check.measure.evidence import Evidence
-from vdof.check.measure.judge import SHORTEST_REST_S, Region, Stretch
+from vdof.check.measure.judge import Stretch
 from vdof.check.measure.pixel_blur import LEVELS, LONG_SIDE, Blur, compare, measure_alone
+from vdof.check.measure.pulse import SHORTEST_REST_S, Region
 from vdof.check.measure.shot_gauge import ShotGauge, find_share
 from vdof.check.measure.tracks import FLOW_LONG_SIDE
 from vdof.check.measure.transitions import find_rests

@@ -21,6 +21,10 @@ _TREND_S = 0.3
 _REST = 1.6
 """How many times longer than the change the blur must rest for an intended one; a sine rests as long as it changes."""
 _SHORTEST_REST_S = 0.4
+_ONE_WAY_S = 0.12
+"""The same for a change one way, which may be sudden; the median before it keeps steps and takes pulses out."""
+_ONE_WAY = 0.25
+"""Share of a slow change that may run against it where it goes one way only."""
 _RESTLESS = 2
 """Most turns without a rest in an intended change: focus that passes through a plane makes one each way."""
 
@@ -47,6 +51,27 @@ def find_intended(curve: Array, seconds: Array) -> tuple[Array, NDArray[np.bool_
     margin = max(1, round(_MARGIN_S / float(np.median(np.diff(seconds)))))
     is_fast = np.convolve(is_fast, np.ones(2 * margin + 1), mode="same") > 0
     return trend, is_fast
+
+
+def find_one_way(curve: Array, seconds: Array) -> Array:
+    """(t,) the nearest slow curve that only rises or only falls; 0 where blur does more than go over to another size."""
+    slow = smooth_track(curve, seconds, _ONE_WAY_S)
+    ways = fit_rising(slow), -fit_rising(-slow)
+    misfits = [float(np.square(slow - way).sum()) for way in ways]
+    best = int(np.argmin(misfits))
+    whole = float(np.square(slow - slow.mean()).sum())
+    return ways[best] if misfits[best] < _ONE_WAY**2 * whole else np.zeros_like(curve)
+
+
+def find_swell(curve: Array, seconds: Array) -> Array:
+    """(t,) the nearest slow curve that rises and then falls, or falls and then rises."""
+    slow = smooth_track(curve, seconds, _ONE_WAY_S)
+    swells = []
+    for sign in (1, -1):
+        for turn in range(0, len(slow), max(1, len(slow) // 24)):
+            rising, falling = fit_rising(sign * slow[: turn + 1]), -fit_rising(-sign * slow[turn:])
+            swells.append(sign * np.concatenate([rising[:-1], falling]))
+    return min(swells, key=lambda swell: float(np.square(slow - swell).sum()))
 
 
 def find_rests(values: Array, seconds: Array, is_pulled: NDArray[np.bool_], shortest_s: float) -> list[slice]:

@@ -68,13 +68,13 @@ def known(value: float | None) -> float | None:
 
 
 def find_runs(folder: Path) -> list[Run]:
-    """All outputs below a folder, by name. Raises InputError where there are none."""
+    """All outputs below a folder, by name, less those that cannot be read. Raises InputError where there are none."""
     if not folder.is_dir():
         raise InputError(f"dir: {folder} is no folder; give one that holds runs, such as multirun/2026-01-31/12-00-00")
     places = {split_name(path) for kind in ("run", "check") for path in folder.rglob(f"*{kind}.json")}
     runs = [run for place, prefix in sorted(places) if (run := read_run(folder, place, prefix)) is not None]
     if not runs:
-        raise InputError(f"dir: no run.json or check.json with its clip in {folder}; render into it first")
+        raise InputError(f"dir: no readable run.json or check.json with its clip in {folder}; render into it first")
     return runs
 
 
@@ -84,10 +84,14 @@ def split_name(path: Path) -> tuple[Path, str]:
 
 
 def read_run(top: Path, folder: Path, prefix: str) -> Run | None:
-    """One run; None where its clip is gone."""
+    """One run; None where its clip is gone or its record is broken, which is said."""
     record_path, check_path = folder / f"{prefix}run.json", folder / f"{prefix}check.json"
-    record = read_record(record_path) if record_path.is_file() else {}
-    result = read_result(check_path) if check_path.is_file() else None
+    try:
+        record = read_record(record_path) if record_path.is_file() else {}
+        result = read_result(check_path) if check_path.is_file() else None
+    except InputError as error:
+        log.warning("%s; the run is left out", error)
+        return None
     clip = find_clip(folder, prefix, record, result)
     if clip is None:
         log.warning("%s: the clip of this run is gone; the run is left out", folder)
@@ -102,10 +106,10 @@ def read_record(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as a run record ({error}); remove it or run again") from error
+        raise InputError(f"{path}: cannot be read as a run record ({error})") from error
     is_whole = isinstance(record, dict) and all(isinstance(record.get(key, {}), dict) for key in ("config", "seconds"))
     if not is_whole or not all(isinstance(value, int | float) for value in record.get("seconds", {}).values()):
-        raise InputError(f"{path}: is no run record that vdof wrote; remove it or run again")
+        raise InputError(f"{path}: is no run record that vdof wrote")
     return dict(record)
 
 

@@ -83,10 +83,6 @@ class AnalysisFrame:
     """(1,1,hd,wd) relative, larger is nearer; None before the depth stage."""
     fov_deg: float | None = None
     """Horizontal field of view, where the depth stage measures it."""
-    flow_to_next: Tensor | None = None
-    """(1,2,h,w) px to the next frame of the shot; None before the stabiliser and on a shot's last frame."""
-    flow_to_previous: Tensor | None = None
-    """(1,2,h,w) px to the previous frame of the shot; None before the stabiliser and on a shot's first frame."""
 
 
 def split_shots(

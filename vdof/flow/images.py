@@ -38,7 +38,9 @@ def resize_flow(flow: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     h, w = flow.shape[:2]
     if (h, w) == size:
         return flow
-    return resize_array(flow, size) * np.array([size[1] / w, size[0] / h], np.float32)
+    resized = resize_array(flow, size)
+    resized *= np.array([size[1] / w, size[0] / h], np.float32)
+    return resized
 
 
 def import_cv2() -> ModuleType:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from vdof.bokeh.threads import run_rows
-from vdof.flow.images import resize_flow
 from vdof.flow.warp import measure_gap, to_target, warp_array
 
 _REACH = 2
@@ -69,19 +68,20 @@ def link_frames(
     here: np.ndarray,
     there: np.ndarray,
     flow: np.ndarray,
-    flow_back: np.ndarray,
+    coarse: np.ndarray,
+    coarse_back: np.ndarray,
     calm: np.ndarray,
     colour_sigma: float,
 ) -> Link:
     """Return the link from `here` to `there`.
 
     here, there: (h',w',3) float32 display-encoded 0..1, no larger than the disparity; flow: (h,w,2) px here to there on
-    the disparity's grid; flow_back: there to here; calm: (h',w') 0..1, small on edges of here's disparity. Trust is
-    found at the pictures' size and has no hard borders: where something moves too fast for the flow, a patchwork of
-    averaged and not averaged places would be seen. At edges of disparity, where a mistake costs more, it stays sharp.
+    the disparity's grid; coarse: the same at the pictures' size (h',w',2), in its px; coarse_back: there to here; calm:
+    (h',w') 0..1, small on edges of here's disparity.
+
+    Trust is found at the pictures' size and has no hard borders: where something moves too fast for the flow, a patchwork
+    of averaged and not averaged places would be seen. At edges of disparity, where a mistake costs more, it stays sharp.
     """
-    size = here.shape[:2]
-    coarse, coarse_back = resize_flow(flow, size), resize_flow(flow_back, size)
     colour = ((warp_array(there, to_target(coarse)) - here) ** 2).sum(axis=-1)
     trust = np.exp(colour * np.float32(-1 / (6 * colour_sigma**2)) - 0.5 * measure_gap(coarse, coarse_back))
     return Link(flow, trust + calm * (_blur(trust, _TRUST_BLUR) - trust))

@@ -54,7 +54,7 @@ def stabilise(disparity: Tensor, rgb: Tensor, config: StabiliseConfig | None = N
 
 
 def stabilise_stream(frames: Iterable[AnalysisFrame], config: StabiliseConfig | None = None) -> Iterator[AnalysisFrame]:
-    """Yield the frames of one shot in order with stable disparity and the flow to their neighbours.
+    """Yield the frames of one shot in order with stable disparity.
 
     Every frame must carry a disparity. At most `count_live_frames(config)` frames are held.
     """
@@ -87,9 +87,6 @@ class _Entry:
     """float32 RGB over the disparity's grid, at the size at which trust is found; dropped once linked."""
     to_previous: Link | None = None
     to_next: Link | None = None
-    flow_to_previous: np.ndarray | None = None
-    """(H,W,2) float16 px: half the memory, 1/64 px exact up to 32 px."""
-    flow_to_next: np.ndarray | None = None
 
 
 class _Window:
@@ -184,16 +181,18 @@ class _Window:
             partial(self._flow.between_grey, previous.grey, entry.grey),
             partial(self._flow_back.between_grey, entry.grey, previous.grey),
         )
-        previous.flow_to_next, entry.flow_to_previous = there.astype(np.float16), back.astype(np.float16)
         position = self._start + len(self._entries)
         small = previous.small.grey.shape
         coarse, coarse_back = resize_flow(there, small), resize_flow(back, small)
         self._pairs += fit_pair(position - 1, position, previous.small, entry.small, coarse, coarse_back)
         there, back = resize_flow(there, entry.disparity.shape), resize_flow(back, entry.disparity.shape)
-        sigma = self.config.colour_sigma
+        size = entry.colour.shape[:2]
+        coarse, coarse_back = resize_flow(there, size), resize_flow(back, size)
+        link = partial(link_frames, colour_sigma=self.config.colour_sigma)
+        colours, calm = (previous.colour, entry.colour), (self._find_calm(previous), self._find_calm(entry))
         previous.to_next, entry.to_previous = self._do_both(
-            partial(link_frames, previous.colour, entry.colour, there, back, self._find_calm(previous), sigma),
-            partial(link_frames, entry.colour, previous.colour, back, there, self._find_calm(entry), sigma),
+            partial(link, *colours, there, coarse, coarse_back, calm[0]),
+            partial(link, *colours[::-1], back, coarse_back, coarse, calm[1]),
         )
         previous.colour = None
 
@@ -225,16 +224,7 @@ class _Window:
         assert before is not None
         assert self._level is not None
         disparity = torch.from_numpy(stable + np.float32(self._level))[None, None].to(before.device, before.dtype)
-        return dataclasses.replace(
-            entry.frame,
-            disparity=disparity,
-            flow_to_next=_to_tensor(entry.flow_to_next, before.device),
-            flow_to_previous=_to_tensor(entry.flow_to_previous, before.device),
-        )
-
-
-def _to_tensor(flow: np.ndarray | None, device: torch.device) -> Tensor | None:
-    return None if flow is None else torch.from_numpy(flow).permute(2, 0, 1)[None].float().contiguous().to(device)
+        return dataclasses.replace(entry.frame, disparity=disparity)
 
 
 def _fit_side(size: tuple[int, ...], side: int) -> tuple[int, int]:

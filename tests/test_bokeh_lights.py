@@ -3,19 +3,11 @@
 import pytest
 import torch
 
+from tests.test_bokeh import single_thread  # noqa: F401 (a fixture for every test here)
 from vdof import Lens
 from vdof.bokeh import BokehConfig, render_coc
 
 LAMP = 60.0
-
-
-@pytest.fixture(autouse=True)
-def single_thread():
-    """Pictures this small are slower on several threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def lamp_scene(coc: float = 20.0, size: int = 64) -> tuple[torch.Tensor, torch.Tensor]:

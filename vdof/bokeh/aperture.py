@@ -15,15 +15,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vdof.bokeh.layers import FULL_VARIANCE, LEAST_LIGHT
+from vdof.bokeh.small_discs import REACH, STEPS, fit_spans
 from vdof.lens import Lens
 
 Array = NDArray[np.float64]
 STEPS_PER_PIXEL = 8
-"""Radii in the table per pixel; between them the spans are interpolated linearly."""
+"""Radii in the table per pixel, STEPS for small discs; between them the spans are interpolated linearly."""
+FINE_OFFSET = (STEPS - STEPS_PER_PIXEL) * REACH
+"""Position in the table of the radius r, px: min(STEPS r, STEPS_PER_PIXEL r + FINE_OFFSET)."""
 ROWS_PER_UNIT = 1024
 """Fine rows per unit radius from which the area-exact spans are integrated."""
 RINGS = 5
 """Nested parts that approximate the brightness profile of spherical aberration."""
+FITTED_ROWS = 128
+"""Rows of the unit shape from which the spans of small discs are fitted..."""
+FULLY_FITTED = 3.0
+"""... up to this radius, px; from there they pass over to the area-exact ones, until REACH."""
 CLIP_STEPS, CLIP_ANGLES = 17, 32
 """Grid of displacements on which the area left by cat-eye clipping is tabulated."""
 
@@ -40,8 +48,9 @@ class SpanTable:
     """Area-exact spans of one aperture for every radius up to `max_row - 1`."""
 
     spans: NDArray[np.float32]
-    """(parts, rows, radii, 3): centre and half width, px, and height of row `i - max_row` at radius `j / STEPS_PER_PIXEL`;
-    the height is 1 except where the rim runs along the row."""
+    """(parts, rows, radii, 3): centre and half width, px, and height of row `i - max_row` at the radius of position j;
+    the height is 1 except in small discs and where the rim runs along the row. Together the spans of a radius r have the
+    light `area * max(r^2 - FULL_VARIANCE, LEAST_LIGHT)`."""
     gain: NDArray[np.float32]
     """(2, parts): brightness of each part, before and behind the focus."""
     max_row: int
@@ -57,6 +66,11 @@ def span_table(lens: Lens, max_radius: float) -> SpanTable:
     """Spans of the lens's aperture for radii up to `max_radius` px (rounded up to a multiple of 8, so it is cached)."""
     shape = replace(lens, focal_length_mm=50.0, f_number=2.0, sensor_width_mm=36.0, tilt_deg=0.0, swing_deg=0.0)
     return _span_table(tuple(vars(shape).items()), 8 * math.ceil(max(max_radius, 1) / 8))
+
+
+def radius_at(position: Array) -> Array:
+    """Radius, px, at a position in the table."""
+    return np.maximum(position / STEPS, (position - FINE_OFFSET) / STEPS_PER_PIXEL)
 
 
 def outline(lens: Lens) -> Array:
@@ -152,7 +166,8 @@ def _tabulate(part: Chords, scale: float, max_radius: int) -> NDArray[np.float32
     A row of pixels that the rim crosses is lit unevenly along its length; the span has the same light and variance.
     """
     borders = np.arange(2 * ROWS_PER_UNIT + 1) / ROWS_PER_UNIT - 1
-    radii = np.maximum(np.arange(max_radius * STEPS_PER_PIXEL + 2) / STEPS_PER_PIXEL, 0.5) * scale
+    radii = radius_at(np.arange(max_radius * STEPS_PER_PIXEL + FINE_OFFSET + 2))
+    radii = np.sqrt(np.maximum(radii**2 - FULL_VARIANCE, LEAST_LIGHT)) * scale
     edges = (np.arange(-max_radius - 1, max_radius + 3) - 0.5)[:, None] / radii[None, :]
     moments = []
     for n in (1, 2, 3):
@@ -161,8 +176,22 @@ def _tabulate(part: Chords, scale: float, max_radius: int) -> NDArray[np.float32
     light, is_lit = moments[0], moments[0] > 1e-6
     centre, square = (np.divide(m, light, out=np.zeros_like(m), where=is_lit) for m in moments[1:])
     half = np.minimum(np.sqrt(3 * np.maximum(square - centre**2, 0)), radii - np.abs(centre))
-    height = np.divide(light, 2 * half, out=np.zeros_like(half), where=half > 1e-6)
-    return np.stack([centre, half, height], axis=2).astype(np.float32)
+    spans = np.stack([centre, half, light], axis=2)
+    _replace_small(part, scale, spans[max_radius + 1 - REACH : max_radius + 2 + REACH, : REACH * STEPS + 1])
+    height = np.divide(spans[..., 2], 2 * spans[..., 1], out=np.zeros_like(half), where=spans[..., 1] > 1e-6)
+    return np.stack([spans[..., 0], spans[..., 1], height], axis=2).astype(np.float32)
+
+
+def _replace_small(part: Chords, scale: float, spans: Array) -> None:
+    """Put fitted spans in the place of the area-exact ones (rows,radii,3: centre, half width, light) of small discs."""
+    left, right = (np.ascontiguousarray(edge.reshape(FITTED_ROWS, -1).mean(1)) for edge in part)
+    fitted = fit_spans(left.tobytes(), right.tobytes(), scale).copy()
+    fitted[..., 2] *= spans[..., 2].sum(0)
+    radii = np.arange(spans.shape[1]) / STEPS
+    share = np.broadcast_to(((REACH - radii) / (REACH - FULLY_FITTED)).clip(0, 1)[:, None], spans.shape).copy()
+    share[spans[..., 2] <= 0, :2] = 1
+    share[fitted[..., 2] <= 0, :2] = 0
+    spans += share * (fitted - spans)
 
 
 def _tabulate_clip(parts: list[Chords], squeeze: float) -> Array:

@@ -18,7 +18,7 @@ from vdof.optics import coc_from_depth, require_focus_beyond
 
 log = logging.getLogger(__name__)
 Backend = Callable[[Tensor, Tensor, Lens, BokehConfig], Tensor]
-_announced: set[tuple[str, str]] = set()
+_said: set[str] = set()
 
 
 def render(
@@ -55,6 +55,8 @@ def render_coc(rgb: Tensor, coc: Tensor, lens: Lens, config: BokehConfig | None 
     require_picture(rgb)
     require_map("coc", coc, rgb)
     backend = choose_backend(config.backend, rgb.device)
+    if config.half and rgb.device.type == "cpu" and config.backend == "auto":
+        _say_once("half", "bokeh.half is without effect: bokeh.backend=auto is numba on the cpu, which stores 32 bits")
     light = recover_highlights(rgb.detach().float(), coc.detach().float(), config.highlights)
     out = [
         _render_frame(backend, *frame, lens, config)
@@ -78,9 +80,7 @@ def choose_backend(name: str, device: torch.device) -> Backend:
     if name == "auto":
         on_cuda = device.type == "cuda" and importlib.util.find_spec("triton") is not None
         chosen = "numba" if device.type == "cpu" else "triton" if on_cuda else "torch"
-    if (name, chosen) not in _announced:
-        _announced.add((name, chosen))
-        log.info("bokeh backend: %s (%s, on %s)", chosen, name, device.type)
+    _say_once(f"{name} {chosen}", f"bokeh backend: {chosen} ({name}, on {device.type})", logging.INFO)
     if chosen == "numba":
         if device.type != "cpu":
             raise BackendError(f"bokeh.backend=numba renders on the cpu, got a tensor on {device}; use auto or torch")
@@ -97,6 +97,12 @@ def choose_backend(name: str, device: torch.device) -> Backend:
     if device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
         raise BackendError(f"bokeh.backend=triton renders on cuda, got a tensor on {device}; use auto, numba or torch")
     return render_frame_triton
+
+
+def _say_once(key: str, message: str, level: int = logging.WARNING) -> None:
+    if key not in _said:
+        _said.add(key)
+        log.log(level, message)
 
 
 def require_picture(rgb: Tensor) -> None:

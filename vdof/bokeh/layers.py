@@ -46,8 +46,11 @@ HALF_VARIANCE = 1.25
 """The same at half resolution, in its pixels: cell of merged sources 1/16, pixel 1/12, upsampling 1/6, times 4."""
 FULL_CLIP = 4.0
 """Radius, px, from which the barrel cuts a disc fully (cat-eye); below, the cut fades with the radius."""
-SMALL_RADIUS = 1.25
-"""Below this radius, px, a source is a sharp pixel mixed with a disc of this radius so that its variance is right."""
+CLIP_ROOM, CLIP_ROOM_LEFT = 1.0, 0.25
+"""Pixels by which the barrel's circle is larger than the smallest discs, whose spans are wider than they; what stays of it
+from FULL_CLIP on."""
+LEAST_LIGHT = 2 / 3
+"""Squared radius less FULL_VARIANCE, px, from which a disc of the span table has light of its own; smaller ones have this."""
 
 MIXED_EDGE = 0.7
 """Radii that differ by more than this within 3x3 pixels make a pixel that may be mixed from two surfaces."""

@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vdof.bokeh.aperture import STEPS_PER_PIXEL, SpanTable
-from vdof.bokeh.layers import TILE, Layers
-from vdof.bokeh.torch_records import Cut, clipped_share
+from vdof.bokeh.aperture import SpanTable
+from vdof.bokeh.layers import FULL_VARIANCE, LEAST_LIGHT, TILE, Layers
+from vdof.bokeh.torch_records import Cut, clipped_share, position_of
 
 BRIGHT = 4.0
 """A pixel this much brighter than the frame's level has light to take out; what is below stays in the picture."""
@@ -169,11 +169,12 @@ def _fill_hidden(
 
 def aim(lights: Lights, layers: Layers, table: SpanTable, borders: Tensor, cut: Cut) -> Cones:
     """What a backend needs to spread the lights through the aperture of `table`."""
-    size = (lights.radius**2 - RIM_VARIANCE).clamp(min=RIM_VARIANCE).sqrt()
-    area = table.area * size**2 * clipped_share(table, cut, lights.x + 0.5, lights.y, size)
+    square = (lights.radius**2 - RIM_VARIANCE).clamp(min=RIM_VARIANCE)
+    size = (square + FULL_VARIANCE).sqrt()
+    area = table.area * square.clamp(min=LEAST_LIGHT) * clipped_share(table, cut, lights.x + 0.5, lights.y, size)
     largest = size.new_zeros(len(lights.centre)).scatter_reduce(0, lights.cell, size, "amax")
     return Cones(
-        size * STEPS_PER_PIXEL,
+        position_of(size),
         lights.colour / torch.as_tensor(area)[:, None],
         largest.ceil().int() + CELL + 1,
         _first_groups(lights.centre, torch.as_tensor(layers.radius[0]), borders),

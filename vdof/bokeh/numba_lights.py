@@ -49,27 +49,11 @@ def shine(
 
 @compiled
 def _shine_rows(
-    y0,
-    y1,
-    records,
-    start,
-    row,
-    centre,
-    reach,
-    first_group,
-    own_radius,
-    own_weight,
-    rim_radius,
-    rim_weight,
-    borders,
-    middles,
-    spans,
-    gain,
-    max_row,
-    field,
-    margin,
-    out,
-):
+    y0, y1,
+    records, start, row, centre, reach, first_group,
+    own_radius, own_weight, rim_radius, rim_weight, borders, middles,
+    spans, gain, max_row, field, margin, out,
+):  # fmt: skip
     line = np.zeros((own_radius.shape[1] + 2, 3), np.float32)
     last = own_radius.shape[1]
     for y in range(y0 + margin, y1 + margin):
@@ -79,21 +63,26 @@ def _shine_rows(
             x0 = max(int(centre[cell, 0]) - reach[cell], 0)
             x1 = min(int(centre[cell, 0]) + reach[cell] + 1, last)
             for k in range(start[cell], start[cell + 1]):
-                if abs(y - row[k]) > max_row:
-                    continue
-                x, side = records[k, 0], records[k, 2]
-                for part in range(spans.shape[0]):
-                    left, right, height = span_at(x, records[k, 1], side, y - row[k], spans[part], max_row)
-                    if field[2] > f4(0):
-                        left, right = clip_span(field, x, row[k], y - row[k], side, records[k, 1], left, right)
-                    if left < right:
-                        bright = height * (gain[1, part] if side > f4(0) else gain[0, part])
-                        _add_end(line, min(max(left, f4(x0)), f4(x1)), bright, records[k])
-                        _add_end(line, min(max(right, f4(x0)), f4(x1)), -bright, records[k])
+                if abs(y - row[k]) <= max_row:
+                    _add_light(line, x0, x1, y - row[k], row[k], records[k], spans, gain, max_row, field)
             _trace_line(
                 line, x0, x1, y, centre[cell], first_group[cell],
                 own_radius, own_weight, rim_radius, rim_weight, borders, middles, margin, out[y - margin],
             )  # fmt: skip
+
+
+@compiled
+def _add_light(line, x0, x1, dy, row, record, spans, gain, max_row, field):
+    """Add the spans that one source has `dy` rows below it to the differences of a row."""
+    x, side = record[0], record[2]
+    for part in range(spans.shape[0]):
+        left, right, height = span_at(x, record[1], side, dy, spans[part], max_row)
+        if field[2] > f4(0):
+            left, right = clip_span(field, x, row, dy, side, record[1], left, right)
+        if left < right:
+            bright = height * (gain[1, part] if side > f4(0) else gain[0, part])
+            _add_end(line, min(max(left, f4(x0)), f4(x1)), bright, record)
+            _add_end(line, min(max(right, f4(x0)), f4(x1)), -bright, record)
 
 
 @compiled

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vdof.bokeh.aperture import STEPS_PER_PIXEL, SpanTable
+from vdof.bokeh.aperture import FINE_OFFSET, STEPS_PER_PIXEL, SpanTable
 from vdof.bokeh.compiled import compiled, f4
 from vdof.bokeh.ladder import FIRST_STEP, GROWTH, SOFT
 from vdof.bokeh.layers import (
@@ -22,20 +22,19 @@ from vdof.bokeh.layers import (
     HALF_FROM,
     HALF_FULLY,
     HALF_VARIANCE,
-    SMALL_RADIUS,
+    LEAST_LIGHT,
     Layers,
 )
+from vdof.bokeh.small_discs import STEPS
 from vdof.bokeh.threads import run_rows
 
 RECORD = 8
-"""A record: x centre, table position (-1: one sharp pixel), group, side (+1 behind focus, -1 before), premultiplied
+"""A record: x centre, table position, group, side (+1 behind focus, -1 before), premultiplied
 r, g, b, weight."""
 CHUNK = 64
 """Records per entry of the reach table."""
 FAINT = f4(1e-3)
 """Opacity below which a source is left out."""
-SMALL = f4(SMALL_RADIUS)
-SMALL_EFFECTIVE = f4(math.sqrt(SMALL_RADIUS**2 - FULL_VARIANCE))
 
 
 class Level(NamedTuple):
@@ -78,7 +77,7 @@ def list_records(
 
 @compiled
 def _bound_rows(y0, y1, radius, weight, fold, start):
-    """Room for the records of the rows y0..y1-1: at most two groups for a source, and two parts for a small one."""
+    """Room for the records of the rows y0..y1-1: at most two groups for a source."""
     for y in range(y0, y1):
         room = 0
         for layer in range(radius.shape[0]):
@@ -87,7 +86,7 @@ def _bound_rows(y0, y1, radius, weight, fold, start):
                     r = abs(radius[layer, j, x])
                     share = _half_share(r) if fold == 2 else f4(1) - _half_share(r)
                     if weight[layer, j, x] * share > FAINT:
-                        room += 4 if fold == 1 and r < SMALL else 2
+                        room += 2
         start[y + 1] = room
 
 
@@ -196,22 +195,23 @@ def _two_groups(r, borders):
 
 @compiled
 def _put_source(records, i, x, y, r, group, weight, colour, unit_area, clip, field):
-    """Write one source of one group as one record, or as two where it is small: a sharp pixel and a small disc."""
+    """Write one source of one group; returns the next free record."""
+    square = (r / field[4]) ** 2
+    if field[4] != f4(1):
+        square -= f4(HALF_VARIANCE - FULL_VARIANCE)
+    size = f4(math.sqrt(square))
+    weight /= unit_area * max(square - f4(FULL_VARIANCE), f4(LEAST_LIGHT))
+    weight /= _clipped_share(clip, field, f4(x) + f4(0.5), f4(y), size)
     side = f4(1) if r >= f4(0) else f4(-1)
-    fold = field[4]
-    size = abs(r) / fold
-    is_small = fold == f4(1) and size < SMALL
-    if is_small:
-        share = (size / SMALL) ** 2
-        _put_record(records, i, x, f4(-1), group, side, weight * (f4(1) - share), colour)
-        i += 1
-        weight *= share
-        size = SMALL_EFFECTIVE
-    else:
-        size = f4(math.sqrt(size * size - (f4(FULL_VARIANCE) if fold == f4(1) else f4(HALF_VARIANCE))))
-    weight /= unit_area * size * size * _clipped_share(clip, field, f4(x) + f4(0.5), f4(y), size)
-    _put_record(records, i, x, size * f4(STEPS_PER_PIXEL), group, side, weight, colour)
+    position = min(size * f4(STEPS), size * f4(STEPS_PER_PIXEL) + f4(FINE_OFFSET))
+    _put_record(records, i, x, position, group, side, weight, colour)
     return i + 1
+
+
+@compiled
+def radius_at(position):
+    """Radius, px, at a position in the span table."""
+    return max(position / f4(STEPS), (position - f4(FINE_OFFSET)) / f4(STEPS_PER_PIXEL))
 
 
 @compiled
@@ -256,7 +256,7 @@ def _measure_reach(y0, y1, start, stop, records, width, reach, extent):
         for i in range(start[y], stop[y]):
             if records[i, 7] <= f4(0):
                 continue
-            size = max(records[i, 1], f4(0)) / f4(STEPS_PER_PIXEL)
+            size = max(radius_at(records[i, 1]), f4(0.5))
             rows = int(size + f4(0.5))
             chunk = (i - start[y]) // CHUNK
             reach[y, chunk] = max(reach[y, chunk], rows)

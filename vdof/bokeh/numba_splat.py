@@ -11,10 +11,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from vdof.bokeh.aperture import STEPS_PER_PIXEL, SpanTable
+from vdof.bokeh.aperture import SpanTable
 from vdof.bokeh.compiled import compiled, f4, inlined, u8
-from vdof.bokeh.layers import Layers, field_of_view
-from vdof.bokeh.numba_records import CHUNK, clip_shift, list_records
+from vdof.bokeh.layers import CLIP_ROOM, CLIP_ROOM_LEFT, FULL_CLIP, Layers, field_of_view
+from vdof.bokeh.numba_records import CHUNK, clip_shift, list_records, radius_at
 from vdof.bokeh.threads import run_rows
 
 BLOCK = 32
@@ -102,7 +102,7 @@ def _sum_row(sums, width, y, start, stop, records, reach, field, spans, gain, ma
                 first = start[row] + chunk * CHUNK
                 end = min(first + CHUNK, stop[row])
                 for part in range(spans.shape[0]):
-                    shape = (spans[part], gain[0, part], gain[1, part], max_row, dy == 0 and part == 0)
+                    shape = (spans[part], gain[0, part], gain[1, part], max_row)
                     if field[2] == f4(0):
                         _add_spans(sums, width, dy, first, end, records, *shape)
                     else:
@@ -110,15 +110,11 @@ def _sum_row(sums, width, y, start, stop, records, reach, field, spans, gain, ma
 
 
 @compiled
-def _add_spans(sums, width, dy, first, end, records, spans, before, behind, max_row, has_points):
+def _add_spans(sums, width, dy, first, end, records, spans, before, behind, max_row):
     """Add the spans that the records first..end-1 have `dy` rows below them to the row's difference accumulators."""
     edge = f4(width)
     for k in range(first, end):
         x, position, side = records[k, 0], records[k, 1], records[k, 3]
-        if position < f4(0):
-            if has_points:
-                _add_span(sums, width, x - f4(0.5), x + f4(0.5), f4(1), records, k)
-            continue
         left, right, height = span_at(x, position, side, dy, spans, max_row)
         if left < right:
             height *= behind if side > f4(0) else before
@@ -126,15 +122,11 @@ def _add_spans(sums, width, dy, first, end, records, spans, before, behind, max_
 
 
 @compiled
-def _add_cut_spans(sums, width, dy, row, first, end, records, spans, before, behind, max_row, has_points, field):
+def _add_cut_spans(sums, width, dy, row, first, end, records, spans, before, behind, max_row, field):
     """The same where the barrel cuts the discs."""
     edge = f4(width)
     for k in range(first, end):
         x, position, side = records[k, 0], records[k, 1], records[k, 3]
-        if position < f4(0):
-            if has_points:
-                _add_span(sums, width, x - f4(0.5), x + f4(0.5), f4(1), records, k)
-            continue
         left, right, height = span_at(x, position, side, dy, spans, max_row)
         left, right = clip_span(field, x, row, dy, side, position, left, right)
         if left < right:
@@ -157,10 +149,11 @@ def span_at(x, position, side, dy, spans, max_row):
 @compiled
 def clip_span(field, x, y, dy, side, position, left, right):
     """The part of a span inside the displaced circle of the barrel."""
-    size = position / f4(STEPS_PER_PIXEL)
+    size = radius_at(position)
     shift_x, shift_y = clip_shift(field, x, f4(y), size)
     off = f4(dy) - side * shift_y * size
-    half = f4(math.sqrt(max(size * size - off * off, f4(0)))) / field[3]
+    circle = size + max(f4(CLIP_ROOM) - size / f4(FULL_CLIP), f4(CLIP_ROOM_LEFT))
+    half = f4(math.sqrt(max(circle * circle - off * off, f4(0)))) / field[3]
     centre = x + side * shift_x * size / field[3]
     return max(left, centre - half), min(right, centre + half)
 

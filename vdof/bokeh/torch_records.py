@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vdof.bokeh.aperture import STEPS_PER_PIXEL, SpanTable
+from vdof.bokeh.aperture import FINE_OFFSET, STEPS_PER_PIXEL, SpanTable
 from vdof.bokeh.ladder import FIRST_STEP, GROWTH, SOFT
 from vdof.bokeh.layers import (
     FULL_CLIP,
@@ -18,9 +18,10 @@ from vdof.bokeh.layers import (
     HALF_FROM,
     HALF_FULLY,
     HALF_VARIANCE,
-    SMALL_RADIUS,
+    LEAST_LIGHT,
     Layers,
 )
+from vdof.bokeh.small_discs import STEPS
 
 
 class Cut(NamedTuple):
@@ -43,7 +44,7 @@ class Records:
     y: Tensor
     """(n,) row."""
     position: Tensor
-    """(n,) row of the span table; -1 is one sharp pixel."""
+    """(n,) position in the span table."""
     side: Tensor
     """(n,) +1 behind focus, -1 before it."""
     group: Tensor
@@ -67,29 +68,32 @@ def list_records(layers: Layers, table: SpanTable, borders: Tensor, cut: Cut, fo
     """Records at full (`fold` 1) or half (`fold` 2) resolution, farthest reaching first."""
     sources = pick_full(layers) if fold == 1 else merge_half(layers, borders)
     group, other, first = two_groups(sources.radius, borders)
-    size = sources.radius.abs() / fold
-    is_small = (size < SMALL_RADIUS) & (fold == 1)
-    share = torch.where(is_small, (size / SMALL_RADIUS) ** 2, 1.0)
-    least, variance = (SMALL_RADIUS, FULL_VARIANCE) if fold == 1 else (0.0, HALF_VARIANCE)
-    effective = (size.clamp(min=least) ** 2 - variance).sqrt()
-    sharp, position = torch.full_like(size, -1), effective * STEPS_PER_PIXEL
-    disc = share / (table.area * effective**2 * clipped_share(table, cut, sources.x, sources.y, effective))
+    square = (sources.radius / fold) ** 2
+    if fold != 1:
+        square = square - (HALF_VARIANCE - FULL_VARIANCE)
+    size = square.sqrt()
+    area = table.area * (square - FULL_VARIANCE).clamp(min=LEAST_LIGHT)
+    weight = sources.weight / (area * clipped_share(table, cut, sources.x, sources.y, size))
     side = torch.where(sources.radius >= 0, 1.0, -1.0)
-    light = torch.cat([sources.colour, torch.ones_like(size)[:, None]], 1) * sources.weight[:, None]
+    light = torch.cat([sources.colour, torch.ones_like(size)[:, None]], 1) * weight[:, None]
     parts = []
-    for where, chosen, opacity in (
-        (sharp, group, first * (1 - share)),
-        (sharp, other, (1 - first) * (1 - share)),
-        (position, group, first * disc),
-        (position, other, (1 - first) * disc),
-    ):
-        k = (opacity > 0).nonzero()[:, 0]
-        parts.append(
-            (sources.x[k], sources.y[k], where[k], side[k], (chosen + sources.shift)[k], light[k] * opacity[k, None])
-        )
+    for chosen, share in ((group, first), (other, 1 - first)):
+        k = (share > 0).nonzero()[:, 0]
+        position, group_of = position_of(size[k]), (chosen + sources.shift)[k]
+        parts.append((sources.x[k], sources.y[k], position, side[k], group_of, light[k] * share[k, None]))
     columns = [torch.cat(part) for part in zip(*parts, strict=True)]
     order = columns[2].argsort(descending=True, stable=True)
     return Records(*(column[order] for column in columns))
+
+
+def position_of(radius: Tensor) -> Tensor:
+    """Position in the span table of a radius, px."""
+    return torch.minimum(radius * STEPS, radius * STEPS_PER_PIXEL + FINE_OFFSET)
+
+
+def radius_at(position: Tensor) -> Tensor:
+    """Radius, px, at a position in the span table."""
+    return torch.maximum(position / STEPS, (position - FINE_OFFSET) / STEPS_PER_PIXEL)
 
 
 def pick_full(layers: Layers) -> Sources:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vdof.bokeh.aperture import STEPS_PER_PIXEL, SpanTable
-from vdof.bokeh.layers import Layers, field_of_view
-from vdof.bokeh.torch_records import Cut, Records, clip_shift, list_records
+from vdof.bokeh.aperture import SpanTable
+from vdof.bokeh.layers import CLIP_ROOM, CLIP_ROOM_LEFT, FULL_CLIP, Layers, field_of_view
+from vdof.bokeh.torch_records import Cut, Records, clip_shift, list_records, radius_at
 
 BAND_BYTES = 256 * 2**20
 """Accumulators held at a time; a band has as many rows as fit."""
@@ -74,7 +74,7 @@ def sum_band(records: Records, shape: Shape, first: int, last: int, groups: int,
     """Light per pixel and group of the rows first..last-1: (rows,width,groups,4)."""
     rows = last - first
     ends = shape.spans.new_zeros(rows * (width + 2) * groups, 4)
-    reach = (records.position / STEPS_PER_PIXEL + 0.5).floor()
+    reach = (radius_at(records.position).clamp(min=0.5) + 0.5).floor()
     for dy in range(-shape.max_row, shape.max_row + 1):
         count = int((reach >= abs(dy)).sum())
         target = records.y[:count] + dy - first
@@ -98,23 +98,20 @@ def spans_at(records: Records, index: Tensor, shape: Shape, part: int, dy: int) 
     """Left and right end, px, and brightness of one part of the records' discs `dy` rows below them; brightness 0 where
     they do not reach."""
     position, side, x = records.position[index], records.side[index], records.x[index]
-    is_sharp = position < 0
     row = torch.where(side > 0, shape.max_row + dy, shape.max_row - dy).long()
-    j = position.clamp(min=0).long()
+    j = position.long()
     spans = shape.spans[part]
-    span = torch.lerp(spans[row, j], spans[row, j + 1], (position.clamp(min=0) - j)[:, None])
-    half = torch.where(is_sharp, 0.5, span[:, 1])
-    centre = x + torch.where(is_sharp, 0.0, side * span[:, 0])
+    span = torch.lerp(spans[row, j], spans[row, j + 1], (position - j)[:, None])
+    half, centre = span[:, 1], x + side * span[:, 0]
     left, right = centre - half, centre + half
     if shape.cut.shift_per_px > 0:
-        size = position.clamp(min=0) / STEPS_PER_PIXEL
+        size = radius_at(position)
         shift_x, shift_y = clip_shift(shape.cut, x, records.y[index], size)
-        chord = (size**2 - (dy - side * shift_y * size) ** 2).clamp(min=0).sqrt() / shape.cut.squeeze
+        circle = size + (CLIP_ROOM - size / FULL_CLIP).clamp(min=CLIP_ROOM_LEFT)
+        chord = (circle**2 - (dy - side * shift_y * size) ** 2).clamp(min=0).sqrt() / shape.cut.squeeze
         middle = x + side * shift_x * size / shape.cut.squeeze
-        left = torch.where(is_sharp, left, torch.maximum(left, middle - chord))
-        right = torch.where(is_sharp, right, torch.minimum(right, middle + chord))
+        left, right = torch.maximum(left, middle - chord), torch.minimum(right, middle + chord)
     gain = span[:, 2] * torch.where(side > 0, shape.gain[1, part], shape.gain[0, part])
-    gain = torch.where(is_sharp, 1.0 if dy == 0 and part == 0 else 0.0, gain)
     return left, right, torch.where((half > 0) & (left < right), gain, 0.0)
 
 

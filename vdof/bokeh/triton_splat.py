@@ -12,9 +12,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from vdof.bokeh.aperture import STEPS_PER_PIXEL, SpanTable
-from vdof.bokeh.layers import FULL_CLIP, Layers, field_of_view
-from vdof.bokeh.torch_records import Cut, Records, list_records
+from vdof.bokeh.aperture import FINE_OFFSET, STEPS_PER_PIXEL, SpanTable
+from vdof.bokeh.layers import CLIP_ROOM, CLIP_ROOM_LEFT, FULL_CLIP, Layers, field_of_view
+from vdof.bokeh.small_discs import STEPS
+from vdof.bokeh.torch_records import Cut, Records, list_records, radius_at
 from vdof.bokeh.torch_splat import place_table
 
 BAND_BYTES = 2 * 2**30
@@ -58,7 +59,7 @@ def add_spans(
     rows, width = size
     ends = torch.zeros(rows, width + 2, groups, 4, device=spans.device)
     count = records.x.numel()
-    reach = int(records.position[0] / STEPS_PER_PIXEL + 0.5) if count and records.position[0] > 0 else 0
+    reach = int(max(float(radius_at(records.position[0])), 0.5) + 0.5) if count else 0
     y, group = records.y.int(), records.group.int()
     for part in range(spans.shape[0]):
         _add_spans_kernel[(triton.cdiv(count, BLOCK), triton.cdiv(2 * reach + 1, ROWS))](
@@ -66,9 +67,12 @@ def add_spans(
             *(count, first, rows, width, groups, max_row, reach, spans.shape[2]),
             *(float(gain[0, part]), float(gain[1, part]), cut.x, cut.y, cut.shift_per_px, cut.squeeze),
             STEPS=STEPS_PER_PIXEL,
+            FINE=STEPS,
+            OFFSET=FINE_OFFSET,
             ROWS=ROWS,
             FULL=FULL_CLIP,
-            IS_FIRST=part == 0,
+            ROOM=CLIP_ROOM,
+            ROOM_LEFT=CLIP_ROOM_LEFT,
             HAS_CUT=cut.shift_per_px > 0,
             BLOCK=BLOCK,
         )
@@ -93,30 +97,28 @@ def composite(
 def _add_spans_kernel(
     x_at, y_at, position_at, side_at, group_at, light_at, spans, ends,
     count, first, rows, width, groups, max_row, reach, radii, gain_before, gain_behind, cut_x, cut_y, cut_shift, squeeze,
-    STEPS: tl.constexpr, ROWS: tl.constexpr, FULL: tl.constexpr, IS_FIRST: tl.constexpr, HAS_CUT: tl.constexpr,
-    BLOCK: tl.constexpr,
+    STEPS: tl.constexpr, FINE: tl.constexpr, OFFSET: tl.constexpr, ROWS: tl.constexpr, FULL: tl.constexpr,
+    ROOM: tl.constexpr, ROOM_LEFT: tl.constexpr, HAS_CUT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     k = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     is_record = k < count
     x = tl.load(x_at + k, mask=is_record, other=0.0)
     y = tl.load(y_at + k, mask=is_record, other=-(1 << 30))
-    position = tl.load(position_at + k, mask=is_record, other=-8.0)
+    position = tl.load(position_at + k, mask=is_record, other=0.0)
     side = tl.load(side_at + k, mask=is_record, other=1.0)
     group = tl.load(group_at + k, mask=is_record, other=0)
     channel = tl.arange(0, 4)
     light = tl.load(light_at + k[:, None] * 4 + channel[None, :], mask=is_record[:, None], other=0.0)
-    is_sharp = position < 0
-    place = tl.maximum(position, 0.0)
-    j = place.to(tl.int32)
-    t = place - j
-    size = place / STEPS
+    j = position.to(tl.int32)
+    t = position - j
+    size = tl.maximum(position / FINE, (position - OFFSET) / STEPS)
     bright = tl.where(side > 0, gain_behind, gain_before)
     amount = -cut_shift * tl.minimum(size / FULL, 1.0)
     shift_x, shift_y = (x - cut_x) * amount, (y - cut_y) * amount
     for n in tl.static_range(ROWS):
         dy = tl.program_id(1) * ROWS + n - reach
         target = y + dy - first
-        is_here = is_record & (target >= 0) & (target < rows) & (tl.abs(dy) <= size + 0.5)
+        is_here = is_record & (target >= 0) & (target < rows) & (tl.abs(dy) <= tl.maximum(size, 0.5) + 0.5)
         row = tl.where(side > 0, max_row + dy, max_row - dy)
         at = spans + (row * radii + j) * 3
         centre, half = tl.load(at, mask=is_here, other=0.0), tl.load(at + 1, mask=is_here, other=0.0)
@@ -127,16 +129,12 @@ def _add_spans_kernel(
         left, right = x + side * centre - half, x + side * centre + half
         if HAS_CUT:
             off = dy - side * shift_y * size
-            chord = tl.sqrt(tl.maximum(size * size - off * off, 0.0)) / squeeze
+            circle = size + tl.maximum(ROOM - size / FULL, ROOM_LEFT)
+            chord = tl.sqrt(tl.maximum(circle * circle - off * off, 0.0)) / squeeze
             middle = x + side * shift_x * size / squeeze
             left, right = tl.maximum(left, middle - chord), tl.minimum(right, middle + chord)
-        is_lit = is_here & (half > 0) & (left < right) & (is_sharp == 0)
+        is_lit = is_here & (half > 0) & (left < right)
         gain = bright * height
-        if IS_FIRST:
-            is_point = is_here & is_sharp & (dy == 0)
-            left, right = tl.where(is_sharp, x - 0.5, left), tl.where(is_sharp, x + 0.5, right)
-            gain = tl.where(is_sharp, 1.0, gain)
-            is_lit = is_lit | is_point
         line = target.to(tl.int64) * (width + 2)
         for end in tl.static_range(2):
             edge = tl.minimum(tl.maximum(left if end == 0 else right, 0.0), width * 1.0)

@@ -149,6 +149,17 @@ def test_a_network_that_starts_anew_every_25_frames_is_brought_to_one_level() ->
     assert float((whole - streamed).abs().max()) < 0.005
 
 
+def test_nothing_crosses_a_cut() -> None:
+    n = 20
+    (rgb, truth), (other_rgb, other) = panned_scene(n), still_scene(n)
+    scale, shift = wobble(n)
+    apart = [stabilise(scale * truth + shift, rgb), stabilise(shift + other.flip(3), 1 - other_rgb.flip(3))]
+    joined = stabilise(
+        torch.cat([scale * truth + shift, shift + other.flip(3)]), torch.cat([rgb, 1 - other_rgb.flip(3)])
+    )
+    assert torch.equal(joined, torch.cat(apart))
+
+
 def test_black_flashed_and_repeated_frames_do_not_break_it() -> None:
     n = 40
     rgb, truth = (x.clone() for x in still_scene(n))
@@ -209,6 +220,12 @@ def test_bad_input_is_named() -> None:
         stabilise(torch.zeros(2, 1, 4, 4), torch.zeros(3, 3, 4, 4))
     with pytest.raises(ShapeError, match="finite"):
         stabilise(torch.full((1, 1, 4, 4), float("nan")), torch.zeros(1, 3, 4, 4))
+    with pytest.raises(ShapeError, match="disparity must be floats, got torch.int16"):
+        stabilise(torch.zeros(1, 1, 4, 4, dtype=torch.int16), torch.zeros(1, 3, 4, 4))
+    with pytest.raises(ShapeError, match=r"0..1, got torch.uint8 up to 200: divide 8-bit codes by 255"):
+        stabilise(torch.zeros(1, 1, 4, 4), torch.full((1, 3, 4, 4), 200, dtype=torch.uint8))
+    with pytest.raises(ShapeError, match=r"got torch.float32 up to 200"):
+        stabilise(torch.zeros(1, 1, 4, 4), torch.full((1, 3, 4, 4), 200.0))
     with pytest.raises(ShapeError, match="has no disparity"):
         list(stabilise_stream([AnalysisFrame(0, 0, torch.zeros(1, 3, 4, 4))]))
     with pytest.raises(ShapeError, match="rgb must be"):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import TypeVar
 
 import numpy as np
@@ -22,7 +23,7 @@ from vdof.flow.config import FlowConfig
 from vdof.flow.dis import DisFlow
 from vdof.flow.images import resize_array, resize_flow, to_grey
 from vdof.flow.open import open_flow
-from vdof.shots import AnalysisFrame
+from vdof.shots import AnalysisFrame, split_shots
 from vdof.stabilise.config import StabiliseConfig, sync_reach
 from vdof.stabilise.level import Level, Leveller
 from vdof.stabilise.pairs import AffinePair, Small, fit_pair
@@ -34,23 +35,41 @@ _PAIR_SIDE = 320
 """px, long side at which pairs are compared."""
 _TRUST_SIDE = 320
 """px, long side at which trust in the flow is found."""
+_BRIGHTEST = 4.0
+"""display-encoded: what exceeds it is codes, not light."""
 
 
 def stabilise(disparity: Tensor, rgb: Tensor, config: StabiliseConfig | None = None) -> Tensor:
-    """Return the disparity of one shot made stable over time.
+    """Return the disparity made stable over time, each shot for itself.
 
-    disparity: (T,1,h,w) relative or metric, larger is nearer, finite; rgb: (T,3,H,W) display-encoded 0..1, of the same
-    frames. The result has the disparity's shape, device and dtype. Raises ShapeError.
+    disparity: (T,1,h,w) relative or metric, larger is nearer, finite; rgb: (T,3,H,W) float, display-encoded 0..1, of the
+    same frames. Cuts are found as in a render (`vdof.shots`). The result has the disparity's shape, device and dtype.
+    Raises ShapeError for another shape, and for values that are none of these.
     """
+    _check(disparity, rgb)
+    frames = (AnalysisFrame(i, None, rgb[i : i + 1], disparity[i : i + 1]) for i in range(rgb.shape[0]))
+    stable: list[Tensor] = []
+    for _, shot in groupby(split_shots(frames), key=lambda numbered: numbered[0]):
+        for frame in stabilise_stream((frame for _, frame in shot), config):
+            assert frame.disparity is not None
+            stable.append(frame.disparity)
+    return torch.cat(stable) if stable else disparity.clone()
+
+
+def _check(disparity: Tensor, rgb: Tensor) -> None:
     if disparity.ndim != 4 or disparity.shape[1] != 1:
         raise ShapeError(f"disparity must be (T,1,h,w), got {tuple(disparity.shape)}")
     if rgb.ndim != 4 or rgb.shape[1] != 3 or rgb.shape[0] != disparity.shape[0]:
         raise ShapeError(f"rgb must be ({disparity.shape[0]},3,H,W), got {tuple(rgb.shape)}")
+    if not disparity.is_floating_point():
+        raise ShapeError(
+            f"disparity must be floats, got {disparity.dtype}: convert it, its values may stay as they are"
+        )
     if not torch.isfinite(disparity).all():
         raise ShapeError("disparity must be finite, got NaN or infinity: fill the holes first")
-    frames = (AnalysisFrame(i, None, rgb[i : i + 1], disparity[i : i + 1]) for i in range(rgb.shape[0]))
-    stable = [frame.disparity for frame in stabilise_stream(frames, config)]
-    return torch.cat(stable) if stable else disparity.clone()  # type: ignore[arg-type]
+    if not rgb.is_floating_point() or not torch.isfinite(rgb).all() or (rgb.numel() and float(rgb.max()) > _BRIGHTEST):
+        got = f"{rgb.dtype} up to {float(rgb.max()):.4g}"
+        raise ShapeError(f"rgb must be finite floats, display-encoded 0..1, got {got}: divide 8-bit codes by 255")
 
 
 def stabilise_stream(frames: Iterable[AnalysisFrame], config: StabiliseConfig | None = None) -> Iterator[AnalysisFrame]:

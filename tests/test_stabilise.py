@@ -149,6 +149,17 @@ def test_a_network_that_starts_anew_every_25_frames_is_brought_to_one_level() ->
     assert float((whole - streamed).abs().max()) < 0.005
 
 
+def test_frames_whose_depth_failed_take_that_of_the_frames_around_them() -> None:
+    n = 24
+    rgb, truth = panned_scene(n)
+    failed = truth.clone()
+    for t in (6, 14, 15, 16):
+        failed[t] = texture(t)[:, :1]
+    stable = stabilise(failed, rgb)
+    assert float((stable - truth)[[6, 14, 15, 16]].abs().mean()) < 0.1 * float((failed - truth)[[6, 15]].abs().mean())
+    assert float((stable - truth)[[0, 3, 10, 20]].abs().mean()) < 0.02
+
+
 def test_nothing_crosses_a_cut() -> None:
     n = 20
     (rgb, truth), (other_rgb, other) = panned_scene(n), still_scene(n)

@@ -22,6 +22,8 @@ _LEAST = 0.02
 """Of the logarithm of scale, and of disparity's range: a smaller change within a frame may be real."""
 _COMMON = 0.5
 """A jump of the whole leaves less of the change than this share."""
+_ASTRAY = 0.12
+"""Of disparity's range: what lies farther apart on average, whatever the map, is not the same scene."""
 _FORGET = 120.0
 """frames: time constant after which a jump taken back is given in to, so that errors do not add up."""
 
@@ -38,6 +40,8 @@ class Level:
     """(n,): with `kept_shift`, the map from the result to one level for the whole window."""
     kept_shift: np.ndarray
     """(n,) in units of disparity."""
+    is_astray: np.ndarray
+    """(n,) bool: the frame's disparity has nothing to do with that of the frames around it."""
 
     def step(self, source: int, target: int) -> Step:
         """Return how the result as a whole changes between two frames, counted from the oldest alive."""
@@ -63,11 +67,13 @@ class Leveller:
         """
         first = max(0, start - sync_reach(self.config))
         alive = slice(start - first, None)
+        is_astray = _find_astray(pairs, first, start + count, spread)
+        pairs = [p for p in pairs if p.first >= first and not is_astray[[p.first - first, p.second - first]].any()]
         moving = [pair for pair in pairs if not pair.is_rest]
         log_scale, shift = synchronise(moving, first, start + count)
         self._repair(log_scale, shift, start - first, spread, _find_common(moving, first, start + count))
         if np.any(self._repairs != (1.0, 0.0)):
-            pairs = [_repair_pair(pair, self._repairs, first) for pair in pairs if pair.first >= first]
+            pairs = [_repair_pair(pair, self._repairs, first) for pair in pairs]
             moving = [pair for pair in pairs if not pair.is_rest]
             log_scale, shift = synchronise(moving, first, start + count)
         log_kept = find_trend(hold_back(log_scale, _LEAST), self.config.trend_frames)[alive]
@@ -77,7 +83,7 @@ class Leveller:
         shift_kept = shift_kept + kept * self._shift_removed
         scale, shift = np.exp(log_scale[alive] - log_kept), (shift[alive] - shift_kept) / kept
         repair_scale, repair_shift = self._repairs[alive].T
-        return Level(scale * repair_scale, scale * repair_shift + shift, kept, shift_kept)
+        return Level(scale * repair_scale, scale * repair_shift + shift, kept, shift_kept, is_astray[alive])
 
     def _repair(
         self, log_scale: np.ndarray, shift: np.ndarray, given: int, spread: float, changes_as_one: np.ndarray
@@ -150,3 +156,13 @@ def _find_common(pairs: Sequence[AffinePair], start: int, stop: int) -> np.ndarr
         if pair.second == pair.first + 1 and start <= pair.first and pair.left < _COMMON:
             changes_as_one[pair.second - start] = True
     return changes_as_one
+
+
+def _find_astray(pairs: Sequence[AffinePair], start: int, stop: int, spread: float) -> np.ndarray:
+    """Return (stop - start,) bool: frames that agree with none of those they are compared with."""
+    nearest = np.full(stop - start, np.inf)
+    for pair in pairs:
+        if not pair.is_rest and pair.first >= start:
+            for frame in (pair.first - start, pair.second - start):
+                nearest[frame] = min(nearest[frame], pair.apart)
+    return np.isfinite(nearest) & (nearest > _ASTRAY * spread)

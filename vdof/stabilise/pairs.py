@@ -52,6 +52,8 @@ class AffinePair:
     """Trust in the shift, 0..1."""
     left: float
     """What the map leaves of the mean change between the two, over all that both show: small where all changed alike."""
+    apart: float
+    """What the map leaves, mean, in units of disparity."""
     is_rest: bool
     """Found on what stood still in front of a camera that stood still, shift only; else on all that both frames show."""
 
@@ -123,12 +125,13 @@ def _fit_chosen(
     falloff = share / (1 + 0.3 * (second - first - 1))
     centre = float(np.median(x))
     if is_rest:
-        return AffinePair(first, second, 1.0, float(np.median(y - x)), centre, 1.0, falloff, 1.0, is_rest)
+        return AffinePair(first, second, 1.0, float(np.median(y - x)), centre, 1.0, falloff, 1.0, 0.0, is_rest)
     step = max(1, -(-x.size // _LARGEST_SAMPLE))
     x, y = x[::step], y[::step]
     scale, shift, correlation = fit_affine(x, y)
-    left = float(np.abs(y - scale * x - shift).mean() / max(np.abs(y - x).mean(), 1e-12))
-    return AffinePair(first, second, scale, shift, centre, correlation**4 * falloff, falloff, left, is_rest)
+    apart = float(np.abs(y - scale * x - shift).mean())
+    left = apart / max(float(np.abs(y - x).mean()), 1e-12)
+    return AffinePair(first, second, scale, shift, centre, correlation**4 * falloff, falloff, left, apart, is_rest)
 
 
 def looks_the_same(grey: np.ndarray, fetched: np.ndarray) -> np.ndarray:

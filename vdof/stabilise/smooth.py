@@ -21,7 +21,8 @@ _EDGE = 2.0
 _EASE = 0.6
 """Where flow is trusted and no edge is near, a point is the same point whatever the network makes of it: there a carried
 value may lie 1 / (1 - this) times as far outside."""
-_LEAST_WEIGHT = np.float32(1e-3)
+LEAST_WEIGHT = np.float32(1e-3)
+"""Of a pixel's own disparity."""
 _ROWS = 64
 """rows a thread computes at a time."""
 _TRUST_BLUR = 5
@@ -93,7 +94,7 @@ def measure(disparity: np.ndarray, scale: float, shift: float, tolerance: float)
 
     level, lowest, highest, weight = (np.empty_like(disparity) for _ in range(4))
     per_edge = np.float32(1 / (_EDGE * tolerance))
-    settings = (np.float32(scale), np.float32(shift), _REACH, per_edge, _LEAST_WEIGHT)
+    settings = (np.float32(scale), np.float32(shift), _REACH, per_edge, LEAST_WEIGHT)
     run_rows(measure_rows, 0, len(disparity), disparity, *settings, level, lowest, highest, weight, step=_ROWS)
     return Measured(level, lowest, highest, weight, tolerance)
 

@@ -27,7 +27,7 @@ from vdof.shots import AnalysisFrame, split_shots
 from vdof.stabilise.config import StabiliseConfig, sync_reach
 from vdof.stabilise.level import Level, Leveller
 from vdof.stabilise.pairs import AffinePair, Small, fit_pair
-from vdof.stabilise.smooth import Link, Measured, carry, join, link_frames, measure
+from vdof.stabilise.smooth import LEAST_WEIGHT, Link, Measured, carry, join, link_frames, measure
 
 T = TypeVar("T")
 
@@ -232,8 +232,11 @@ class _Window:
         return fit_pair(self._start + first, self._start + second, a, b, there, back)
 
     def _apply(self, level: Level, position: int, entry: _Entry) -> Measured:
-        """Return the frame's disparity at its level."""
-        return measure(entry.disparity, level.scale[position], level.shift[position], self._tolerance(entry))
+        """Return the frame's disparity at its level; of one that is astray hardly anything counts."""
+        own = measure(entry.disparity, level.scale[position], level.shift[position], self._tolerance(entry))
+        if not level.is_astray[position]:
+            return own
+        return dataclasses.replace(own, weight=np.full_like(own.weight, LEAST_WEIGHT), tolerance=np.inf)
 
     def _tolerance(self, entry: _Entry) -> float:
         return self.config.disparity_sigma * entry.spread + 1e-9

@@ -1,6 +1,7 @@
 """Measure the stabiliser: synthetic sequences with exact depth, real clips, speed.
 
 scripts/bench depth                                    the synthetic table and the speed
+scripts/bench depth --stress --size 108 192 --only approaches    errors of other kinds, one at a time
 scripts/bench depth --only none --clips a.mp4 b.mkv --show DIR --subject .5 .4    real clips, to look at
 scripts/bench depth --clips a.mp4 b.mkv --onnx net.onnx --pictures DIR    real clips as well, with another network
 """
@@ -18,6 +19,7 @@ from depth_bench.corruption import HEAVY, MODERATE, Corruption, corrupt, soften
 from depth_bench.metrics import Score, score
 from depth_bench.sequences import Sequence, Setting, make_sequence
 from depth_bench.show import show
+from depth_bench.stress import ERRORS, fail
 
 from vdof.depth import EmbeddedConfig, OnnxConfig, StreamEstimator, open_estimator
 from vdof.stabilise import stabilise
@@ -39,6 +41,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="textures, boxes and errors; rows are means")
     parser.add_argument("--size", type=int, nargs=2, default=[144, 256], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--only", default="", help="only settings whose name contains this; `none` for no table")
+    parser.add_argument("--stress", action="store_true", help="errors of other kinds instead of the table")
     parser.add_argument("--clips", type=Path, nargs="*", default=[], help="real clips, one shot each")
     parser.add_argument("--onnx", type=Path, help="depth of real clips by this file instead of `embedded`")
     parser.add_argument("--start", type=int, default=0, help="first frame of real clips")
@@ -55,7 +58,9 @@ def main() -> None:
     )
     args = parser.parse_args()
     chosen = [setting for setting in SETTINGS if args.only in setting.name]
-    if chosen:
+    if args.stress:
+        print_stress(chosen, args.seeds[0], tuple(args.size))
+    elif chosen:
         print_table(chosen, args.seeds, tuple(args.size))
         print_speed()
     if args.clips:
@@ -78,6 +83,30 @@ def print_table(settings: list[Setting], seeds: list[int], size: tuple[int, int]
             scores = [compare(sequence, corruption, seed + 1) for sequence, seed in zip(sequences, seeds, strict=True)]
             print_row(setting.name, name, "raw", [raw for raw, _ in scores])
             print_row(setting.name, name, "stabilised", [stable for _, stable in scores], [raw for raw, _ in scores])
+
+
+def print_stress(settings: list[Setting], seed: int, size: tuple[int, int]) -> None:
+    """Print, for every kind of error, raw and stabilised in each setting; a figure that became worse gets a star."""
+    print(f"| {'error':20s} | {'sequence':36s} | AbsRel          | TAE %         | OPWd %        | slope         |")
+    print(f"|{'-' * 22}|{'-' * 38}|-----------------|---------------|---------------|---------------|")
+    for setting in settings:
+        sequence = make_sequence(setting, seed, size)
+        rgb = torch.from_numpy(sequence.rgb).permute(0, 3, 1, 2)
+        for name, error in ERRORS.items():
+            raw = fail(sequence, error, seed)
+            stable = stabilise(torch.from_numpy(raw)[:, None], rgb)[:, 0].numpy()
+            before, after = score(raw, sequence), score(stable, sequence)
+            cells = [
+                f"{old:{form}} {new:{form}}{'*' if new > 1.02 * old else ' '}"
+                for form, old, new in (
+                    ("7.4f", before.abs_rel, after.abs_rel),
+                    ("6.2f", before.tae, after.tae),
+                    ("6.2f", before.opwd, after.opwd),
+                )
+            ]
+            is_worse = abs(after.slope - 1) > abs(before.slope - 1) + 0.03
+            cells.append(f"{before.slope:6.3f} {after.slope:6.3f}{'*' if is_worse else ' '}")
+            print(f"| {name:20s} | {setting.name:36s} | {' | '.join(cells)} |", flush=True)
 
 
 def compare(sequence: Sequence, corruption: Corruption, seed: int) -> tuple[Score, Score]:

@@ -53,10 +53,10 @@ def corrupt(depth: np.ndarray, corruption: Corruption, seed: int) -> np.ndarray:
     for t in range(n):
         scale = np.exp(corruption.scale * rng.standard_normal())
         shift = corruption.shift * rng.standard_normal()
-        fresh = _make_field(rng, (h, w), w / 10)
+        fresh = make_field(rng, (h, w), w / 10)
         share = corruption.memory if t else 0.0
         drift = share * drift + np.sqrt(1 - share**2) * fresh
-        target = grid + corruption.edge * np.stack([_make_field(rng, (h, w), w / 40) for _ in range(2)], -1)
+        target = grid + corruption.edge * np.stack([make_field(rng, (h, w), w / 40) for _ in range(2)], -1)
         seen = warp_array(disparity[t].astype(np.float32), target)
         seen = cv2.GaussianBlur(seen, (0, 0), _SOFTNESS)
         grain = rng.standard_normal((h, w)).astype(np.float32)
@@ -64,7 +64,7 @@ def corrupt(depth: np.ndarray, corruption: Corruption, seed: int) -> np.ndarray:
     return np.stack(result).astype(np.float32)
 
 
-def _make_field(rng: np.random.Generator, size: tuple[int, int], sigma: float) -> np.ndarray:
+def make_field(rng: np.random.Generator, size: tuple[int, int], sigma: float) -> np.ndarray:
     """Return a smooth random field (h,w) of unit standard deviation."""
     field = cv2.GaussianBlur(rng.standard_normal(size).astype(np.float32), (0, 0), sigma)
     return field / field.std()

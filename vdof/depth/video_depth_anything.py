@@ -115,7 +115,7 @@ class VideoDepthAnythingEstimator:
             network = self._network_class(encoder=config.encoder, metric=config.metric, **_NETWORKS[config.encoder])
             network.load_state_dict(torch.load(config.weights, map_location="cpu", weights_only=True), strict=True)
         except Exception as error:  # the checkout's code may raise anything
-            line = str(error).strip().splitlines()[0]
+            line = " ".join(str(error).split())[:200]  # torch names the weights from its second line on
             raise ModelError(
                 f"depth.weights: {config.weights} does not fit depth.encoder={config.encoder}, "
                 f"depth.metric={config.metric}: {line}"

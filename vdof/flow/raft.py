@@ -80,7 +80,7 @@ def _load_network(networks: Any, name: str, path: Path, device: torch.device) ->
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # a broken file raises many classes
-        line = str(error).strip().splitlines()[0]
+        line = " ".join(str(error).split())[:200]  # torch names the weights from its second line on
         raise ModelError(f"flow.weights: {path} does not fit flow.network={name}: {line}") from error
     return network.to(device).eval()
 

@@ -1,9 +1,9 @@
 """Dirty bokeh: discs with a hard rim, a coloured fringe or a veil around them.
 
 Measured on the discs' radial profile in light, over what surrounds them. A clean disc is even: rim over middle 1; old lenses
-with their soap bubbles reach 1.3 to 1.5 and are liked, 1.6 is outlining. Nothing lies outside: a veil of
-7 % of the disc's light at 1.3 to 1.6 radii is fog. Colour: by how much the channels' edges differ, as a share of their own
-light; 15 % is a plain green or magenta ring.
+with their soap bubbles reach 1.3 to 1.5 and are liked, 1.6 is outlining. Nothing lies outside: 5 % of the disc's light in
+the darkest quarter of the ring from 1.3 to 1.6 radii is a veil. Colour: by how much the channels' edges differ, as a share of
+their own light; 15 % is a plain green or magenta ring.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ _FEWEST = 4
 """Discs."""
 _DIAMETER = 10.0
 """Units from which a disc has a middle and a rim."""
-_RIM, _VEIL, _FRINGE = 0.6, 0.07, 0.15
+_RIM, _VEIL, _FRINGE = 0.6, 0.05, 0.15
 """Limits: excess of the rim over the middle; light outside; shift of colour."""
 _RINGS = ((0, 0.55), (0.7, 0.95), (0.93, 1.12), (1.3, 1.6), (2.2, 2.8))
 """In radii: middle, rim, edge, what lies outside, and what surrounds it."""
+_DARKEST = 25
+"""Percentile of what lies outside: a veil lies all around its disc, neighbouring discs on some sides only."""
 _CLIPPED = 0.97
 """Light from which a channel may have been clipped, and says nothing."""
 
@@ -75,8 +77,8 @@ def profile_disc(view: View, disc: Disc) -> Profile | None:
     rings = [(distance >= low) & (distance < high) for low, high in _RINGS]
     if min(ring.sum() for ring in rings) < 8:
         return None
-    middle, rim, edge, near = (patch[ring].mean(axis=0) for ring in rings[:4])
-    far = np.percentile(patch[rings[4]], 25, axis=0)
+    middle, rim, edge = (patch[ring].mean(axis=0) for ring in rings[:3])
+    near, far = (np.percentile(patch[ring], _DARKEST, axis=0) for ring in rings[3:])
     if max(middle.max(), rim.max()) > _CLIPPED or disc.around > 0.5 * disc.level:
         return None
     body = middle - far

@@ -29,7 +29,7 @@ _RESPONSE = {"reference": 1.0, "blind": 2.0}
 STILL = "the picture stands still, so that its blur would hold still whatever made it"
 _STILL = 0.12
 """Codes (0..255) by which a frame usually differs from the one before in a picture that stands still."""
-_WANTED = {"reference": 1.1, "blind": 0.9}
+_WANTED = {"reference": 1.1, "blind": 1.4}
 """Blur in pixels of a level at which it is told best there."""
 
 Array = NDArray[np.float64]

@@ -68,7 +68,7 @@ class Pulse:
 
     region: str
     band: str
-    """breathing or flicker: the one with the higher score."""
+    """breathing, or flicker where that is more and the coc is known: in pixels the codec's own beat lies there."""
     score: float
     bands: dict[str, float]
     breathing: Array
@@ -89,8 +89,8 @@ def find_pulse(region: Region, seconds: Array, trend_order: int) -> Pulse | None
     drift, breathing, flicker = split_curves(curves, seconds, is_judged, trend_order)
     before = rms(breathing.mean(axis=0))
     breathing = breathing - explain(breathing.mean(axis=0), region, seconds, is_judged, trend_order)
-    powers = {"breathing": breathing, "flicker": flicker}
-    powers = {name: find_power(layer, region, seconds, is_judged) for name, layer in powers.items()}
+    layers = {"breathing": breathing} | ({"flicker": flicker} if region.size is not None else {})
+    powers = {name: find_power(layer, region, seconds, is_judged) for name, layer in layers.items()}
     if region.shown is not None:
         powers = limit_to_shown(powers, region, seconds, is_judged, trend_order)
     scores = {name: float(np.sqrt(max(slide(power, seconds, WORST_S).max(), 0))) for name, power in powers.items()}

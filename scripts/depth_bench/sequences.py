@@ -135,29 +135,17 @@ def _cast(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return depth (H,W) m, rgb (H,W,3), is_subject (H,W), colour averaged over `oversample`^2 rays a pixel."""
     h, w = size
-    y, x = np.mgrid[0 : h * oversample, 0 : w * oversample]
-    x, y = ((axis + 0.5) / oversample - 0.5 for axis in (x, y))
-    focal = intrinsics[0, 0]
-    ray = np.stack([(x - intrinsics[0, 2]) / focal, (y - intrinsics[1, 2]) / focal, np.ones_like(x)], -1)
-    ray = ray @ pose[:3, :3].T
-    origin = pose[:3, 3]
-    nearest = np.full(x.shape, _FAR)
-    rgb = np.zeros((*x.shape, 3), np.float32)
+    ray, origin = _aim(intrinsics, pose, size, oversample), pose[:3, 3]
+    nearest = np.full(ray.shape[:2], _FAR)
+    rgb = np.zeros((*ray.shape[:2], 3), np.float32)
+    is_subject = np.zeros(ray.shape[:2], bool)
     with np.errstate(divide="ignore", invalid="ignore"):
         wall = (setting.wall + 0.15 * origin[0] - origin[2]) / (ray[..., 2] - 0.15 * ray[..., 0])
         _paint(nearest, rgb, wall, textures[0], origin, ray, (0, 1), 90)
         floor = (setting.floor - origin[1]) / ray[..., 1]
         _paint(nearest, rgb, floor, textures[1], origin, ray, (0, 2), 90)
-        for number, (low, high) in enumerate(boxes):
-            for axis in range(3):
-                for side in (low, high):
-                    hit = (side[axis] - origin[axis]) / ray[..., axis]
-                    point = origin + ray * hit[..., None]
-                    others = [i for i in range(3) if i != axis]
-                    is_on = np.all((point >= low - 1e-9)[..., others] & (point <= high + 1e-9)[..., others], axis=-1)
-                    hit = np.where(is_on, hit, _FAR)
-                    _paint(nearest, rgb, hit, textures[3 + number % 7], origin, ray, (others[0], others[1]), 200)
-        is_subject = np.zeros(x.shape, bool)
+        for number, box in enumerate(boxes):
+            _paint_box(nearest, rgb, box, textures[3 + number % 7], origin, ray)
         if setting.has_subject:
             hit = (subject[2] - origin[2]) / ray[..., 2]
             point = origin + ray * hit[..., None] - subject
@@ -168,6 +156,34 @@ def _cast(
     if oversample > 1:
         rgb = cv2.resize(rgb, (w, h), interpolation=cv2.INTER_AREA)
     return nearest.astype(np.float32), rgb, is_subject
+
+
+def _aim(intrinsics: np.ndarray, pose: np.ndarray, size: tuple[int, int], oversample: int) -> np.ndarray:
+    """Return the rays (H o,W o,3) in the world, of unit length along the optical axis."""
+    y, x = np.mgrid[0 : size[0] * oversample, 0 : size[1] * oversample]
+    x, y = ((axis + 0.5) / oversample - 0.5 for axis in (x, y))
+    focal = intrinsics[0, 0]
+    ray = np.stack([(x - intrinsics[0, 2]) / focal, (y - intrinsics[1, 2]) / focal, np.ones_like(x)], -1)
+    return ray @ pose[:3, :3].T
+
+
+def _paint_box(
+    nearest: np.ndarray,
+    rgb: np.ndarray,
+    box: tuple[np.ndarray, np.ndarray],
+    texture: np.ndarray,
+    origin: np.ndarray,
+    ray: np.ndarray,
+) -> None:
+    """Cover what lies behind the six sides of the box (low, high), in place."""
+    low, high = box
+    for axis in range(3):
+        others = [i for i in range(3) if i != axis]
+        for side in box:
+            hit = (side[axis] - origin[axis]) / ray[..., axis]
+            point = origin + ray * hit[..., None]
+            is_on = np.all((point >= low - 1e-9)[..., others] & (point <= high + 1e-9)[..., others], axis=-1)
+            _paint(nearest, rgb, np.where(is_on, hit, _FAR), texture, origin, ray, (others[0], others[1]), 200)
 
 
 def _paint(

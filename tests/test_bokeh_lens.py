@@ -7,9 +7,10 @@ import torch
 
 from tests.test_bokeh import impulse
 from vdof import Lens
-from vdof.bokeh import BokehConfig, HighlightsConfig, render_coc
+from vdof.bokeh import BokehConfig, HighlightsConfig, numba_layers, render_coc, torch_layers
 from vdof.bokeh.aperture import outline
 from vdof.bokeh.highlights import recover_highlights
+from vdof.bokeh.layers import BEHIND
 from vdof.errors import ConfigError
 
 
@@ -119,3 +120,17 @@ def test_a_thin_strand_keeps_its_colour_over_a_blurred_background():
     assert out[0, 10:30, 19].min() > 0.9
     assert out[0, 10:30, 20].min() > 0.35  # the mixed pixel still shows the strand
     assert out[0, 10:30, 23].max() < 0.1  # whose red was not dragged into the background
+
+
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+def test_only_the_nearer_side_of_an_edge_has_something_behind_it(backend):
+    """A subject before a fence, and a sky smoothly farther above: nothing of the sky lies behind the fence's lower end."""
+    rows = torch.linspace(0, 1, 64)[:, None].expand(64, 64)
+    radius = (9 - 4 * ((rows - 0.2) / 0.3).clamp(0, 1)) * (torch.arange(64)[:, None] < 44)
+    picture = torch.where(rows < 0.3, 3.0, 0.02)[..., None].expand(64, 64, 3).contiguous()
+    if backend == "numba":
+        layers = numba_layers.split_layers(picture.numpy(), radius.numpy(), 8, 0.5)
+    else:
+        layers = torch_layers.split_layers(picture, radius, 8, 0.5)
+    assert layers.weight[BEHIND, 32:42].max() == 0
+    assert layers.weight[BEHIND, 46:48].min() == 1

@@ -49,6 +49,14 @@ def test_half_storage_changes_next_to_nothing_in_a_night():
     assert full.equal(full.float())
 
 
+def test_half_storage_is_said_to_be_without_effect_on_the_cpu(caplog, monkeypatch):
+    monkeypatch.setattr("vdof.bokeh.api._said", set())
+    rgb, coc = make_picture((12, 12), 4)
+    for _ in range(2):
+        render_coc(rgb, coc, Lens(), BokehConfig(half=True))
+    assert [r.levelname for r in caplog.records if "bokeh.half is without effect" in r.message] == ["WARNING"]
+
+
 def test_rows_of_a_band_follow_the_budget():
     assert choose_rows(4320, 7680, 56, 50 * 2**30, "numba") == 4320
     rows = choose_rows(4320, 7680, 56, 0.5 * 2**30, "numba")

@@ -166,7 +166,7 @@ def _tabulate(part: Chords, scale: float, max_radius: int) -> NDArray[np.float32
     A row of pixels that the rim crosses is lit unevenly along its length; the span has the same light and variance.
     """
     borders = np.arange(2 * ROWS_PER_UNIT + 1) / ROWS_PER_UNIT - 1
-    radii = radius_at(np.arange(max_radius * STEPS_PER_PIXEL + FINE_OFFSET + 2))
+    radii = radius_at(np.arange(max_radius * STEPS_PER_PIXEL + FINE_OFFSET + 2.0))
     radii = np.sqrt(np.maximum(radii**2 - FULL_VARIANCE, LEAST_LIGHT)) * scale
     edges = (np.arange(-max_radius - 1, max_radius + 3) - 0.5)[:, None] / radii[None, :]
     moments = []

@@ -43,7 +43,8 @@ def split_layers(picture: NDArray[np.float32], signed: NDArray[np.float32], marg
     height, width = signed.shape
     spread = np.empty((height, width), f4)
     reach = np.zeros((-(-height // TILE), -(-width // TILE)), f4)
-    run_rows(_find_edges, 0, reach.shape[0], signed, spread, reach, step=4)
+    middle = np.full(reach.shape, -np.inf, f4)
+    run_rows(_find_edges, 0, reach.shape[0], signed, spread, reach, middle, step=4)
     if not spread.max() > MIXED_EDGE:
         return Layers(picture[None], signed[None], np.ones((1, height, width), f4), margin)
     colour, radius = np.zeros((3, height, width, 3), f4), np.zeros((3, height, width), f4)
@@ -52,7 +53,7 @@ def split_layers(picture: NDArray[np.float32], signed: NDArray[np.float32], marg
     weight[OWN] = 1
     unmix_edges(colour, radius, weight, spread, level)
     if reach.any():
-        _add_background(colour, radius, weight, spread, reach, level)
+        _add_background(colour, radius, weight, spread, _spread_reach(reach, middle), level)
     np.abs(weight[BEHIND], out=weight[BEHIND])
     return Layers(colour, radius, weight, margin)
 
@@ -62,27 +63,28 @@ def _add_background(
     radius: NDArray[np.float32],
     weight: NDArray[np.float32],
     spread: NDArray[np.float32],
-    reach: NDArray[np.float32],
+    shown: NDArray[np.float32],
     level: float,
 ) -> None:
-    """Fill layer BEHIND near edges from what lies farther in layer OWN; what unmixing put there stays."""
+    """Fill layer BEHIND near edges from what lies farther in layer OWN; what unmixing put there stays.
+
+    shown: per tile, the radius below which a surface is the nearer side of an edge in reach, so that it may be seen around.
+    """
     height, width = radius.shape[1:]
-    is_near_edge = np.zeros(reach.shape, np.bool_)
-    _spread_reach(reach, is_near_edge)
     nearest, farthest = float(radius[OWN].min()), float(radius[OWN].max()) + 1e-3
     levels = level_count(nearest, farthest)
     bounds = (f4(nearest), f4(farthest), f4(levels / (farthest - nearest)))
     sizes = np.array(pyramid_sizes(height, width), np.int64)
     stack = np.zeros((levels, *sizes[0], 5), f4)
     knee = f4(5 * level)
-    run_rows(_back_strands, 0, height, colour, radius, weight, spread, is_near_edge, DENSE_FALL)
+    run_rows(_back_strands, 0, height, colour, radius, weight, spread, shown, DENSE_FALL)
     run_rows(_bin_pixels, 0, int(sizes[0, 0]), colour[OWN], radius[OWN], spread, bounds[0], bounds[2], knee, stack)
     run_rows(_fill_level, 0, levels, stack, sizes, step=1)
-    run_rows(_pick_behind, 0, height, colour, radius, weight, stack, *bounds, is_near_edge)
+    run_rows(_pick_behind, 0, height, colour, radius, weight, stack, *bounds, shown)
 
 
 @compiled
-def _find_edges(t0, t1, radius, spread, reach):
+def _find_edges(t0, t1, radius, spread, reach, middle):
     height, width = radius.shape
     for y in range(t0 * TILE, min(t1 * TILE, height)):
         for x in range(width):
@@ -94,28 +96,35 @@ def _find_edges(t0, t1, radius, spread, reach):
             spread[y, x] = high - low
             if spread[y, x] > f4(EDGE):
                 far = max(abs(low), abs(high)) + f4(2)
-                reach[y // TILE, x // TILE] = max(reach[y // TILE, x // TILE], far)
+                tile = (y // TILE, x // TILE)
+                reach[tile] = max(reach[tile], far)
+                middle[tile] = max(middle[tile], f4(0.5) * (low + high))
 
 
 @compiled
-def _spread_reach(reach, is_near_edge):
+def _spread_reach(reach, middle):
+    """The largest middle of the edges that reach each tile."""
     rows, columns = reach.shape
+    shown = np.full((rows, columns), f4(-np.inf))
     for y in range(rows):
         for x in range(columns):
             if reach[y, x] > f4(0):
                 n = int(math.ceil(reach[y, x] / TILE))
-                is_near_edge[max(0, y - n) : y + n + 1, max(0, x - n) : x + n + 1] = True
+                for j in range(max(0, y - n), min(rows, y + n + 1)):
+                    for i in range(max(0, x - n), min(columns, x + n + 1)):
+                        shown[j, i] = max(shown[j, i], middle[y, x])
+    return shown
 
 
 @compiled
-def _back_strands(y0, y1, colour, radius, weight, spread, is_near_edge, fall):
+def _back_strands(y0, y1, colour, radius, weight, spread, shown, fall):
     """In dense hair what a strand hides is the next strand, not the far background: a mean of what is just farther."""
     found = np.empty(5, np.float32)  # r, g, b, radius, weight
     for y in range(y0, y1):
         for x in range(radius.shape[2]):
-            if not is_near_edge[y // TILE, x // TILE] or spread[y, x] <= f4(DENSE_EDGE) or weight[OWN, y, x] < f4(1):
-                continue
             own = radius[OWN, y, x]
+            if own >= shown[y // TILE, x // TILE] or spread[y, x] <= f4(DENSE_EDGE) or weight[OWN, y, x] < f4(1):
+                continue
             found[:] = f4(0)
             count = far = 0
             for j in range(max(0, y - DENSE_WINDOW), min(radius.shape[1], y + DENSE_WINDOW + 1)):
@@ -224,16 +233,16 @@ def _mix(cells, j0, j1, v, i0, i1, u, c):
 
 
 @compiled
-def _pick_behind(y0, y1, colour, radius, weight, stack, nearest, farthest, per_radius, is_near_edge):
+def _pick_behind(y0, y1, colour, radius, weight, stack, nearest, farthest, per_radius, shown):
     """Colour and radius from the level `ceil(r + 1)` and farther; never toward a nearer one, which holds the pixel itself."""
     levels = stack.shape[0]
     found = np.empty(4, np.float32)
     for y in range(y0, y1):
         j0, j1, v = _interpolate(y, f4(1 / BIN), stack.shape[1])
         for x in range(radius.shape[2]):
-            if not is_near_edge[y // TILE, x // TILE] or weight[BEHIND, y, x] > f4(0):
-                continue
             own = radius[OWN, y, x]
+            if own >= shown[y // TILE, x // TILE] or weight[BEHIND, y, x] > f4(0):
+                continue
             level = (own + f4(BEHIND_STEP) - nearest) * per_radius
             k = max(min(int(level) + 1, levels - 1), 0)
             next_k = min(k + 1, levels - 1)

@@ -31,24 +31,25 @@ from vdof.bokeh.torch_unmix import unmix_edges
 
 def split_layers(picture: Tensor, signed: Tensor, margin: int, level: float) -> Layers:
     """Picture (H,W,3) and radius (H,W) -> the picture's own layer and, where there are edges, what lies behind and between."""
-    spread, is_near_edge = find_edges(signed)
+    spread, shown = find_edges(signed)
     if not bool((spread > MIXED_EDGE).any()):
         return Layers(picture[None], signed[None], torch.ones_like(signed)[None], margin)
     nothing = torch.zeros_like(signed)
     colour = torch.stack([picture, torch.zeros_like(picture), torch.zeros_like(picture)])
     radius, weight = torch.stack([signed, nothing, nothing]), torch.stack([nothing + 1, nothing, nothing])
     unmix_edges(colour, radius, weight, spread, level)
-    if bool(is_near_edge.any()):
-        add_background(colour, radius, weight, spread, is_near_edge, level)
+    is_seen_around = radius[OWN] < shown
+    if bool(is_seen_around.any()):
+        add_background(colour, radius, weight, spread, is_seen_around, level)
     weight[BEHIND].abs_()
     return Layers(colour, radius, weight, margin)
 
 
 def add_background(
-    colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, is_near_edge: Tensor, level: float
+    colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, is_seen_around: Tensor, level: float
 ) -> None:
     """Fill layer BEHIND near edges from what lies farther in layer OWN; what unmixing put there stays."""
-    back_strands(colour, radius, weight, spread, is_near_edge)
+    back_strands(colour, radius, weight, spread, is_seen_around)
     own = radius[OWN]
     nearest, farthest = float(own.min()), float(own.max()) + 1e-3
     levels = level_count(nearest, farthest)
@@ -56,8 +57,8 @@ def add_background(
     stack = bin_pixels(colour[OWN], own, spread > EDGE, nearest, per_radius, levels, 5 * level)
     found = pick_behind(own, fill_levels(stack, pyramid_sizes(*own.shape)), nearest, per_radius)
     behind = found[3].clamp(nearest, farthest)
-    is_light = is_near_edge & (weight[BEHIND] < 0)
-    is_empty = is_near_edge & (weight[BEHIND] == 0)
+    is_light = is_seen_around & (weight[BEHIND] < 0)
+    is_empty = is_seen_around & (weight[BEHIND] == 0)
     radius[BEHIND] = torch.where(is_light, torch.maximum(radius[BEHIND], behind), radius[BEHIND])
     radius[BEHIND] = torch.where(is_empty, behind, radius[BEHIND])
     weight[BEHIND] = torch.where(is_empty, ((behind - own - 0.75 * BEHIND_STEP) * 2).clamp(0, 1), weight[BEHIND])
@@ -65,24 +66,27 @@ def add_background(
 
 
 def find_edges(radius: Tensor) -> tuple[Tensor, Tensor]:
-    """(H,W) range of radii within 3x3 pixels, and the mask of tiles that the blur of some edge reaches."""
+    """(H,W) range of radii within 3x3 pixels, and the radius below which a surface is the nearer side of an edge in reach."""
     height, width = radius.shape
     high = F.max_pool2d(radius[None], 3, 1, 1)[0]
     low = -F.max_pool2d(-radius[None], 3, 1, 1)[0]
     far = torch.where(high - low > EDGE, torch.maximum(low.abs(), high.abs()) + 2, 0)
-    tiles = -(-F.max_pool2d(F.pad(far, (0, -width % TILE, 0, -height % TILE))[None], TILE) // TILE)
-    is_near = torch.zeros_like(tiles)
+    middle = torch.where(high - low > EDGE, 0.5 * (low + high), -math.inf)
+    room = (0, -width % TILE, 0, -height % TILE)
+    tiles = -(-F.max_pool2d(F.pad(far, room)[None], TILE) // TILE)
+    middle = F.max_pool2d(F.pad(middle, room, value=-math.inf)[None], TILE)
+    shown = torch.full_like(middle, -math.inf)
     for n in tiles.unique().int().tolist():
         if n > 0:
-            is_near = torch.maximum(is_near, F.max_pool2d((tiles == n).float(), 2 * n + 1, 1, n))
-    near_edge = is_near[0].repeat_interleave(TILE, 0).repeat_interleave(TILE, 1)[:height, :width]
-    return high - low, near_edge > 0
+            reaching = torch.where(tiles == n, middle, -math.inf)
+            shown = torch.maximum(shown, F.max_pool2d(reaching, 2 * n + 1, 1, n))
+    return high - low, shown[0].repeat_interleave(TILE, 0).repeat_interleave(TILE, 1)[:height, :width]
 
 
-def back_strands(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, is_near_edge: Tensor) -> None:
+def back_strands(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, is_seen_around: Tensor) -> None:
     """In dense hair what a strand hides is the next strand, not the far background: a mean of what is just farther."""
     height, width = spread.shape
-    y, x = (is_near_edge & (spread > DENSE_EDGE) & (weight[OWN] >= 1)).nonzero(as_tuple=True)
+    y, x = (is_seen_around & (spread > DENSE_EDGE) & (weight[OWN] >= 1)).nonzero(as_tuple=True)
     values = torch.cat([colour[OWN], radius[OWN][..., None], torch.ones_like(spread)[..., None]], 2)
     own = radius[OWN, y, x]
     found, count, far = values.new_zeros(y.numel(), 5), torch.zeros_like(own), torch.zeros_like(own)

@@ -73,7 +73,7 @@ class ShotGauge(ABC):
 def find_obstacle(evidence: Evidence, shorter_side: int) -> str:
     """Why nothing can be told, whatever was measured; empty where nothing stands in the way."""
     if shorter_side < SMALLEST_PX:
-        return f"too small: {shorter_side} px, what moves in it can be followed from {SMALLEST_PX} px on"
+        return f"too small: what moves can be followed in pictures of {SMALLEST_PX} px and more"
     if evidence.duration_s < SHORTEST_S:
         return f"too short: {evidence.duration_s:.1f} s, a pulse shows in {SHORTEST_S:g} s or more"
     return ""

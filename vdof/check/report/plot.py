@@ -133,7 +133,6 @@ def draw(
     time = TimeAxis(*(reach or (float(seconds[0]), float(seconds[-1]))))
     thinned = [thin(seconds, curve.values) for curve in curves]
     drawn = [draw_curve(curve, *points, time, axis, unit, cuts) for curve, points in zip(curves, thinned, strict=True)]
-    steps = choose_log_steps(axis) if axis.is_log else choose_steps(axis.low, axis.high, 4)
     return Plot(
         name,
         title,
@@ -142,12 +141,17 @@ def draw(
         drawn,
         [round(float(value), 3) for value in thinned[0][0]],
         time.ticks(),
-        [axis.tick(value) for value in steps],
+        [axis.tick(value) for value in choose_ticks(axis)],
         round(axis.place(0), 2) if not axis.is_log and axis.low < 0 < axis.high else None,
         [round(axis.place(value), 2) for value in levels],
         [widen(time.place(start), time.place(end)) for start, end in ranges],
         [round(time.place(cut), 2) for cut in cuts if time.first < cut <= time.last],
     )
+
+
+def choose_ticks(axis: Axis) -> list[float]:
+    """The values at which the axis has lines."""
+    return choose_log_steps(axis) if axis.is_log else choose_steps(axis.low, axis.high, 4)
 
 
 def draw_curve(

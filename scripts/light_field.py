@@ -33,8 +33,11 @@ class Plane:
     """m"""
 
 
-def make_scene(seed: int, dolly: float = 0.0, lamps: int = 14) -> list[Plane]:
-    """Background with lamps, two objects, a head with hair at 2 m - dolly, leaves in front: farthest first."""
+def make_scene(seed: int, dolly: float = 0.0, lamps: int = 14, strands: int = 70) -> list[Plane]:
+    """Background with lamps, two objects, a head with hair at 2 m - dolly, leaves in front: farthest first.
+
+    The strands are half a pixel wide, so that a depth map of whole pixels does not know them.
+    """
     rng = np.random.default_rng(seed)
     back = _texture(rng, 0.5)
     _add_lamps(back, rng, lamps)
@@ -45,7 +48,7 @@ def make_scene(seed: int, dolly: float = 0.0, lamps: int = 14) -> list[Plane]:
         corner = _fine(x, y)
         cv2.rectangle(box, corner, (corner[0] + 90, corner[1] + 120), 1.0, -1)
     planes.append(_plane(_texture(rng, 0.6) * _tint(0.4, 1.0, 0.5), box, 4.0))
-    planes.append(_plane(_texture(rng, 0.35) * _tint(1.0, 0.6, 0.4), _head(rng), 2.0 - dolly))
+    planes.append(_plane(_texture(rng, 0.35) * _tint(1.0, 0.6, 0.4), _head(rng, strands), 2.0 - dolly))
     planes.append(_plane(_texture(rng, 0.3) * _tint(0.3, 1.0, 0.2), _leaves(rng), 0.95))
     return planes
 
@@ -122,11 +125,11 @@ def _add_lamps(light: Array, rng: np.random.Generator, count: int) -> None:
         cv2.circle(light, at, int(rng.uniform(2, 4)), colour.tolist(), -1, cv2.LINE_AA)
 
 
-def _head(rng: np.random.Generator) -> Array:
+def _head(rng: np.random.Generator, strands: int) -> Array:
     alpha = np.zeros(((HEIGHT + 2 * MARGIN) * FINE, (WIDTH + 2 * MARGIN) * FINE), np.float32)
     cv2.ellipse(alpha, _fine(160, 80), (76, 96), 0, 0, 360, 1.0, -1, cv2.LINE_AA)
     cv2.ellipse(alpha, _fine(160, 200), (170, 130), 0, 0, 360, 1.0, -1, cv2.LINE_AA)
-    for _ in range(70):
+    for _ in range(strands):
         angle, length = rng.uniform(np.pi, 2 * np.pi), rng.uniform(4, 22)
         x, y = 160 + 37 * np.cos(angle), 80 + 47 * np.sin(angle)
         tip = (x + length * np.cos(angle + rng.normal(0, 0.4)), y + length * np.sin(angle + rng.normal(0, 0.4)))

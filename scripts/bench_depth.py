@@ -22,7 +22,7 @@ from depth_bench.show import show
 from depth_bench.stress import ERRORS, fail
 
 from vdof.depth import EmbeddedConfig, OnnxConfig, StreamEstimator, open_estimator
-from vdof.stabilise import stabilise
+from vdof.stabilise import stabilise, upsample_guided
 
 SETTINGS = (
     Setting("pan, subject approaches", "pan", 60, 1.3),
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def print_table(settings: list[Setting], seeds: list[int], size: tuple[int, int]) -> None:
-    """Print truth, raw and stabilised, moderate and heavy, for each setting.
+    """Print truth, raw and stabilised, moderate and heavy, for each setting; `rendered` has its edges from the frame.
 
     Soft truth: its edges as wide as the corruption makes them. Nothing that leaves edges where they are gets below its
     OPWd by holding still. The last column is what is left of AbsRel, TAE and OPWd, of the worst seed.
@@ -81,8 +81,10 @@ def print_table(settings: list[Setting], seeds: list[int], size: tuple[int, int]
         print_row(setting.name, "-", "soft truth", [score(soften(sequence.depth), sequence) for sequence in sequences])
         for name, corruption in (("moderate", MODERATE), ("heavy", HEAVY)):
             scores = [compare(sequence, corruption, seed + 1) for sequence, seed in zip(sequences, seeds, strict=True)]
-            print_row(setting.name, name, "raw", [raw for raw, _ in scores])
-            print_row(setting.name, name, "stabilised", [stable for _, stable in scores], [raw for raw, _ in scores])
+            raw, stable, rendered = (list(column) for column in zip(*scores, strict=True))
+            print_row(setting.name, name, "raw", raw)
+            print_row(setting.name, name, "stabilised", stable, raw)
+            print_row(setting.name, name, "rendered", rendered, raw)
 
 
 def print_stress(settings: list[Setting], seed: int, size: tuple[int, int]) -> None:
@@ -109,12 +111,13 @@ def print_stress(settings: list[Setting], seed: int, size: tuple[int, int]) -> N
             print(f"| {name:20s} | {setting.name:36s} | {' | '.join(cells)} |", flush=True)
 
 
-def compare(sequence: Sequence, corruption: Corruption, seed: int) -> tuple[Score, Score]:
-    """Return the scores before and after."""
+def compare(sequence: Sequence, corruption: Corruption, seed: int) -> tuple[Score, Score, Score]:
+    """Return the scores of what is estimated, of the stabilised, and of that with the edges that a render gives it."""
     raw = corrupt(sequence.depth, corruption, seed)
     rgb = torch.from_numpy(sequence.rgb).permute(0, 3, 1, 2)
-    stable = stabilise(torch.from_numpy(raw)[:, None], rgb)[:, 0].numpy()
-    return score(raw, sequence), score(stable, sequence)
+    stable = stabilise(torch.from_numpy(raw)[:, None], rgb)
+    rendered = upsample_guided(stable, rgb)
+    return score(raw, sequence), score(stable[:, 0].numpy(), sequence), score(rendered[:, 0].numpy(), sequence)
 
 
 def print_row(name: str, errors: str, kind: str, scores: list[Score], raw: list[Score] | None = None) -> None:

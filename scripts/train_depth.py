@@ -5,9 +5,10 @@
     python scripts/train_depth.py train --teacher TEACHER.onnx --work DIR --minutes 120 [--resume] [--anew]
     python scripts/train_depth.py export --work DIR --weights vdof/depth/weights/embedded.npz
 
-Each stage of the network first learns from the teacher's own features (it receives the teacher's version of what the
-stage before gives, and has to give the teacher's next); the share of teacher's features falls to none over the first
-part of the training, after which the network runs end to end on its own.
+Each stage of the network first learns from the teacher's own features alone (it receives the teacher's version of what
+the stage before gives, and has to give the teacher's next, of pictures as they are). The share of teacher's features
+then falls to none, after which the network runs end to end on its own, on pictures spoilt as cameras and codecs do,
+and on scenes and pasted people whose order is known.
 """
 
 from __future__ import annotations
@@ -74,7 +75,6 @@ def train(options: argparse.Namespace) -> None:
         forced=0.0 if options.anew else options.forced,
         feature_weight=options.feature_weight,
         unrest_weight=options.unrest_weight,
-        freezes_norms=options.anew,
     )
     teacher = Teacher(options.teacher)
     material, kept = _open_material(options.work, teacher)
@@ -84,7 +84,8 @@ def train(options: argparse.Namespace) -> None:
     spent_before, begun, saved = state.seconds, time.monotonic(), time.monotonic()
     terms: list[dict[str, float]] = []
     while state.seconds < schedule.seconds:
-        stream.taps = schedule.taps_at(state.seconds / schedule.seconds)
+        progress = state.seconds / schedule.seconds
+        stream.taps, stream.is_plain = schedule.taps_at(progress), progress < options.plain
         terms.append(state.advance([stream.next() for _ in range(options.replicas)], schedule))
         state.seconds = spent_before + time.monotonic() - begun
         if state.step % 50 == 0:
@@ -120,7 +121,7 @@ def _begin(options: argparse.Namespace, stream: Batches) -> Training:
         return Training.start(stream, options.replicas)
     state = Training.resume(options.work / "last.pt", options.replicas)
     if options.anew:
-        state.begin_anew()
+        state.begin_anew(stream)
     return state
 
 
@@ -147,15 +148,18 @@ def _parse() -> argparse.Namespace:
     training = commands.add_parser("train")
     training.add_argument("--teacher", type=Path, required=True)
     training.add_argument("--minutes", type=float, default=120)
-    training.add_argument("--rate", type=float, default=1.6e-3)
-    training.add_argument("--forced", type=float, default=0.12, help="share of time with teacher's features")
-    training.add_argument("--feature-weight", type=float, default=0.5)
-    training.add_argument("--unrest-weight", type=float, default=1.0)
+    training.add_argument("--rate", type=float, default=2e-3)
+    training.add_argument("--forced", type=float, default=0.3, help="share of time with teacher's features")
+    training.add_argument(
+        "--plain", type=float, default=0.4, help="share of time with pictures as the teacher sees them"
+    )
+    training.add_argument("--feature-weight", type=float, default=10.0)
+    training.add_argument("--unrest-weight", type=float, default=1.5)
     training.add_argument("--scenes", type=float, default=0.25, help="share of pictures with true depth")
     training.add_argument("--replicas", type=int, default=2, help="threads with a batch each")
     training.add_argument("--save-every", type=float, default=180)
     training.add_argument("--resume", action="store_true")
-    training.add_argument("--anew", action="store_true", help="with --resume: another run, norms frozen, no forcing")
+    training.add_argument("--anew", action="store_true", help="with --resume: another run, no forcing")
     exporting = commands.add_parser("export")
     exporting.add_argument("--weights", type=Path, required=True)
     for command in (gathering, drawing, training, exporting):

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from train import batches, losses, night
+from train import batches, calibration, centring, losses, night, people, training
 from train.scene_layout import BOX, CARD, PLANE, Layout, Thing
 from train.scenes import cast
+
+from vdof.depth.network import DepthNet, fold_batch_norm
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small tensors on all cores of a busy machine wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def thing(kind: int, centre: tuple[float, float, float], size: tuple[float, float, float]) -> Thing:
@@ -64,3 +77,137 @@ def test_night_is_darker() -> None:
     nights = [night.fall(rgb, np.random.default_rng(seed)) for seed in range(6)]
     assert all(one.shape == rgb.shape and one.dtype == np.uint8 for one in nights)
     assert np.median([np.median(one) for one in nights]) < 110
+
+
+def test_a_pasted_person_stands_before_all_that_it_hides() -> None:
+    ground = np.tile(np.linspace(1, 3, 60, dtype=np.float32)[:, None], (1, 80))
+    matte = np.zeros((60, 80), np.float32)
+    matte[10:50, 30:45] = 1
+    taught = ground + 0.4 * matte
+    taught[10:20] = ground[10:20]  # the teacher lost the head
+    wanted = people.put_in_order(1.2 * taught + 0.5, ground, matte)
+    inside = wanted[matte > 0.5]
+    assert inside.std() < 1e-5
+    assert inside.min() > wanted[10:50, 25:30].max() - 0.3  # of the floor before its feet, a little
+    np.testing.assert_allclose(wanted[:, :20], 1.2 * ground[:, :20] + 0.5, atol=1e-4)
+
+
+def test_a_person_too_small_to_see_changes_nothing() -> None:
+    taught = np.random.default_rng(0).uniform(size=(20, 30)).astype(np.float32)
+    assert people.put_in_order(taught, taught * 2, np.zeros((20, 30), np.float32)) is taught
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_person_is_placed_within_the_picture(seed: int) -> None:
+    cutout = np.full((50, 20, 4), 255, np.uint8)
+    person, matte = people.place_person((64, 96), cutout, np.random.default_rng(seed))
+    assert person.shape == (64, 96, 3)
+    assert matte.shape == (64, 96)
+    assert matte.max() == 1
+    row, column = people.find_head(matte)
+    assert matte[row, column] > 0.5
+    pasted = people.paste(np.zeros((64, 96, 3), np.uint8), person, matte)
+    assert (pasted[matte == 1] == 255).all()
+    assert not pasted[matte == 0].any()
+
+
+def test_signs_are_brighter_than_the_night() -> None:
+    dark = np.full((48, 80, 3), 20, np.uint8)
+    signs = night.hang_signs(dark, (20, 40), np.random.default_rng(1))
+    assert signs.shape == dark.shape
+    assert signs.max() > 150
+    assert (dark == 20).all()
+
+
+class OneBatch:
+    """A stream of one batch, with features that a teacher might give."""
+
+    def next(self) -> batches.Batch:
+        draw = torch.Generator().manual_seed(0)
+        features = {
+            name: torch.rand(2, channels, 32 // part, 48 // part, generator=draw)
+            for name, channels, part in (
+                *(("encode2", 24, 2), ("encode4", 48, 4), ("encode8a", 96, 8), ("encode8b", 96, 8)),
+                *(("encode16", 192, 16), ("decode8", 96, 8), ("decode4", 48, 4), ("decode2", 24, 2)),
+            )
+        }
+        return batches.Batch(
+            rgb=torch.rand(2, 3, 32, 48, generator=draw),
+            features=features,
+            is_taught=torch.ones(2, dtype=torch.bool),
+            disparity=torch.rand(2, 1, 16, 24, generator=draw),
+            heads=torch.zeros(2, 1, 16, 24),
+            move=None,
+        )
+
+
+def test_training_has_no_norms_and_goes_on_where_it_was_saved(tmp_path: Path) -> None:
+    stream = OneBatch()
+    state = training.Training.start(stream, replicas=1, batches=1)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in state.net.modules())
+    schedule = training.Schedule(seconds=10, rate=1e-3, forced=0.5, feature_weight=1, unrest_weight=1)
+    first = state.advance([stream.next()], schedule)
+    state.save(tmp_path / "last.pt")
+    again = training.Training.resume(tmp_path / "last.pt")
+    assert again.step == 1
+    for mine, saved in zip(again.net.parameters(), state.net.parameters(), strict=True):
+        assert torch.equal(mine, saved)
+    later = [again.advance([stream.next()], schedule)["disparity"] for _ in range(4)]
+    assert later[-1] < first["disparity"]
+
+
+def test_the_teachers_features_are_fed_fully_then_less_then_not() -> None:
+    schedule = training.Schedule(seconds=10, rate=1e-3, forced=0.3, feature_weight=1, unrest_weight=1)
+    assert [schedule.share_fed(progress) for progress in (0, 0.2, 0.3, 1)] == pytest.approx([1, 1, 0, 0])
+    assert 0 < schedule.share_fed(0.25) < 1
+    assert "decode2" in schedule.taps_at(0.1)
+    assert "decode2" not in schedule.taps_at(0.5)
+    assert "disparity" in schedule.taps_at(0.5)
+
+
+def test_a_step_in_the_centred_form_moves_the_answer_to_the_mean_by_the_bias_alone() -> None:
+    torch.manual_seed(0)
+    net = torch.nn.Conv2d(4, 2, 1)
+    watch = centring.Centring(net)
+    x = torch.rand(3, 4, 8, 8) + 2
+    net(x).square().mean().backward()
+    mean, before = x.mean(dim=(0, 2, 3))[None, :, None, None], net.weight.detach().clone()
+    with torch.no_grad():
+        answer = net(mean)
+    watch.centre_gradients()
+    torch.optim.SGD(net.parameters(), lr=0.1).step()
+    watch.take_back()
+    with torch.no_grad():
+        moved = (net(mean) - answer)[0, :, 0, 0]
+    torch.testing.assert_close(moved, -0.1 * net.bias.grad, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(before, net.weight)
+
+
+def test_silent_channels_are_woken_and_the_answer_hardly_changes() -> None:
+    torch.manual_seed(0)
+    net = fold_batch_norm(DepthNet().eval())
+    picture = torch.rand(2, 3, 64, 96)
+    with torch.no_grad():
+        net.encode4[0][0].bias[:5] = -100
+        net.encode8b[0][0].weight[3] = 0
+        net.encode8b[0][0].bias[3] = -1
+        before = net(picture)
+    woken = calibration.wake_channels(net, [picture])
+    assert woken >= 6
+    assert calibration.wake_channels(net, [picture]) < woken / 2  # those that slept for want of a woken one
+    with torch.no_grad():
+        assert (net(picture) - before).abs().max() < 0.3 * before.std() + 0.05
+
+
+def test_only_a_lost_head_is_a_head_loss() -> None:
+    matte = np.zeros((64, 96), np.float32)
+    matte[10:60, 40:52] = 1
+    weights = torch.from_numpy(batches.weigh_head(matte, (32, 48)))[None, None]
+    assert float(weights.sum()) == pytest.approx(1, abs=1e-5)
+    wanted = torch.from_numpy(cv2.resize(matte, (48, 32)))[None, None]
+    headless, legless = wanted.clone(), wanted.clone()
+    headless[..., :12, :] = 0
+    legless[..., 20:, :] = 0
+    assert float(losses.head_loss(headless, wanted, weights)) > 0.5
+    assert float(losses.head_loss(legless, wanted, weights)) == 0
+    assert not batches.weigh_head(None, (32, 48)).any()

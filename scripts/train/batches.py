@@ -18,24 +18,47 @@ from train.scenes import Scene
 from train.teacher import TAPS, Teacher
 
 Map = NDArray[np.float32]
-PIXELS = 190_000
+PIXELS = 230_000
 """A batch's, about: small crops come in larger batches."""
+SHARE_MOVED, SHARE_PASTED = 0.5, 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """n pictures, and once more the first of them, moved a little and degraded anew."""
+    """n pictures, and often once more the first of them, moved a little and degraded anew: m = n or n + 1."""
 
     rgb: Tensor
-    """(n + 1,3,H,W) in 0..1: what the network sees."""
+    """(m,3,H,W) in 0..1: what the network sees."""
     features: dict[str, Tensor]
     """The teacher's, of the first n, at the taps compared."""
     is_taught: Tensor
-    """(n,) bool: the teacher's word counts; else the scene's truth does."""
+    """(n,) bool: the teacher's features count; else what is known of the scene does."""
     disparity: Tensor
-    """(n + 1,1,H/2,W/2) as wanted, in the teacher's units."""
-    move: Tensor
-    """(1,2,3): where the last picture's places lie in the first, as `affine_grid` takes it."""
+    """(m,1,H/2,W/2) as wanted, in the teacher's units."""
+    heads: Tensor
+    """(m,1,H/2,W/2): weights that sum to 1 about the head of a pasted person, else to 0."""
+    move: Tensor | None
+    """(1,2,3): where the last picture's places lie in the first, as `affine_grid` takes it; None: not moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """One picture (H,W,3) to learn from."""
+
+    asked: images.Image
+    """What the teacher sees."""
+    seen: images.Image
+    """What the network sees, before cameras and codecs spoil it."""
+    truth: Map | None = None
+    """(H/2,W/2) true disparity up to level and spread, of a scene."""
+    matte: Map | None = None
+    """(H,W) where a person was pasted before `background`."""
+    background: images.Image | None = None
+
+    @property
+    def is_taught(self) -> bool:
+        """Tell whether the teacher's word is the best there is."""
+        return self.truth is None and self.matte is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +74,12 @@ class Batches:
     """An endless stream of random crops with the teacher's features, made in a thread of its own."""
 
     def __init__(self, material: Material, teacher: Teacher, share_of_scenes: float, ahead: int = 4) -> None:
-        """Start making batches; three in ten pictures get a person pasted in."""
+        """Start making batches, plain ones at first."""
         self._material = material
         self._teacher, self._share_of_scenes = teacher, share_of_scenes if material.scenes else 0.0
         self.taps: tuple[str, ...] = tuple(TAPS)
+        self.is_plain = True
+        """The network is to see just what the teacher sees, and to believe it."""
         self._rng = np.random.default_rng()
         self._ready: queue.Queue[Batch | Exception] = queue.Queue(ahead)
         threading.Thread(target=self._work, daemon=True).start()
@@ -75,39 +100,83 @@ class Batches:
 
     def _make(self) -> Batch:
         height, width = images.SIZES[self._rng.integers(len(images.SIZES))]
-        count = max(2, round(PIXELS / (height * width))) - 1
-        crops = [self._crop(height, width) for _ in range(count)]
-        found = self._teacher(np.stack([rgb for rgb, _ in crops]), self.taps)
-        labels = found.pop("disparity")[:, 0]
-        for label, (_, truth) in zip(labels, crops, strict=True):
-            if truth is not None:
-                label[:] = match_level(truth, label)
-        seen = [images.degrade(self._vary(rgb), self._rng) for rgb, _ in crops]
-        move = draw_move(self._rng)
-        seen.append(images.degrade(displace(crops[0][0], move), self._rng))
-        wanted = np.stack([*labels, displace(labels[0], move)])[:, None]
+        count = max(2, round(PIXELS / (height * width)))
+        if self.is_plain:
+            return self._make_plain([self._crop(height, width) for _ in range(count)])
+        is_moved = self._rng.uniform() < SHARE_MOVED
+        crops = [self._crop(height, width) for _ in range(count - is_moved)]
+        features, labels = self._label(crops)
+        seen = [images.degrade(crop.seen, self._rng) for crop in crops]
+        move = draw_move(self._rng) if is_moved else None
+        if move is not None:
+            seen.append(images.degrade(displace(crops[0].seen, move), self._rng))
+            labels.append(displace(labels[0], move))
+        heads = [weigh_head(crop.matte, label.shape) for crop, label in zip(crops, labels, strict=False)]
+        heads += [np.zeros_like(heads[0])] * is_moved
         return Batch(
-            rgb=torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2).float() / 255,
-            features={name: _to_half(value) for name, value in found.items()},
-            is_taught=torch.tensor([truth is None for _, truth in crops]),
-            disparity=torch.from_numpy(wanted),
-            move=torch.from_numpy(move)[None],
+            rgb=_to_rgb(seen),
+            features={name: _to_half(value) for name, value in features.items()},
+            is_taught=torch.tensor([crop.is_taught for crop in crops]),
+            disparity=torch.from_numpy(np.stack(labels)[:, None]),
+            heads=torch.from_numpy(np.stack(heads)[:, None]),
+            move=None if move is None else torch.from_numpy(move)[None],
         )
 
-    def _crop(self, height: int, width: int) -> tuple[images.Image, Map | None]:
-        """Return rgb (H,W,3) and, of a scene, its disparity (H/2,W/2)."""
-        stock = self._material
-        if self._rng.uniform() < self._share_of_scenes:
-            scene = stock.scenes[self._rng.integers(len(stock.scenes))]
-            rgb, disparity = images.crop_both_at_random(scene.rgb, scene.disparity, height, width, self._rng)
-            return images.vary_colour(self._vary(rgb), self._rng), disparity
-        image = stock.pictures[self._rng.integers(len(stock.pictures))]
-        crop = images.crop_at_random(image, height, width, self._rng)
-        if stock.cutouts and self._rng.uniform() < 0.3:
-            crop = people.paste_person(crop, stock.cutouts[self._rng.integers(len(stock.cutouts))], self._rng)
-        if self._rng.uniform() < 0.1:
-            crop = night.fall(crop, self._rng)
-        return images.vary_colour(crop, self._rng), None
+    def _make_plain(self, crops: list[Crop]) -> Batch:
+        """Let the network see just what the teacher sees."""
+        features = self._teacher(np.stack([crop.asked for crop in crops]), self.taps)
+        disparity = torch.from_numpy(features.pop("disparity"))
+        return Batch(
+            rgb=_to_rgb([crop.asked for crop in crops]),
+            disparity=disparity,
+            heads=torch.zeros_like(disparity),
+            features={name: _to_half(value) for name, value in features.items()},
+            is_taught=torch.ones(len(crops), dtype=torch.bool),
+            move=None,
+        )
+
+    def _label(self, crops: list[Crop]) -> tuple[dict[str, Map], list[Map]]:
+        """Return the teacher's features and what disparity (H/2,W/2) is wanted of each crop."""
+        features = self._teacher(np.stack([crop.asked for crop in crops]), self.taps)
+        labels = list(features.pop("disparity")[:, 0])
+        for index, crop in enumerate(crops):
+            if crop.truth is not None:
+                labels[index] = match_level(crop.truth, labels[index])
+            elif crop.matte is not None and crop.background is not None:
+                without = self._teacher(crop.background[None])["disparity"][0, 0]
+                small = cv2.resize(crop.matte, without.shape[::-1], interpolation=cv2.INTER_AREA)
+                labels[index] = people.put_in_order(labels[index], without, np.asarray(small, np.float32))
+        return features, labels
+
+    def _crop(self, height: int, width: int) -> Crop:
+        stock, rng = self._material, self._rng
+        if rng.uniform() < self._share_of_scenes:
+            scene = stock.scenes[rng.integers(len(stock.scenes))]
+            rgb, disparity = images.crop_both_at_random(scene.rgb, scene.disparity, height, width, rng)
+            return Crop(rgb, images.vary_colour(self._vary(rgb), rng), truth=disparity)
+        image = stock.pictures[rng.integers(len(stock.pictures))]
+        rgb = images.crop_at_random(image, height, width, rng)
+        if stock.cutouts and rng.uniform() < SHARE_PASTED:
+            return self._paste(rgb)
+        if rng.uniform() < 0.1:
+            rgb = night.fall(rgb, rng)
+        rgb = images.vary_colour(rgb, rng)
+        return Crop(rgb, self._vary(rgb))
+
+    def _paste(self, rgb: images.Image) -> Crop:
+        """Put a person before rgb (H,W,3), half the time at night before lit signs that the teacher is spared."""
+        rng = self._rng
+        cutout = self._material.cutouts[rng.integers(len(self._material.cutouts))]
+        person, matte = people.place_person(rgb.shape[:2], cutout, rng)
+        asked = people.paste(rgb, person, matte)
+        if rng.uniform() < 0.5:
+            dark = rgb if rng.uniform() < 0.3 else night.fall(rgb, rng)
+            if rng.uniform() < 0.8:
+                dark = night.hang_signs(dark, people.find_head(matte), rng)
+            seen = people.paste(dark, people.light_anew(person, rng), matte)
+        else:
+            seen = asked
+        return Crop(asked, images.vary_colour(seen, rng), matte=matte, background=rgb)
 
     def _vary(self, rgb: images.Image) -> images.Image:
         """Now and then make it night, in the eyes of the student alone."""
@@ -118,6 +187,22 @@ def match_level(truth: Map, label: Map) -> Map:
     """Return truth (h,w) at the mean and spread that the teacher gives this picture, so that scenes teach only shape."""
     gain = max(float(label.std()), 0.02) / max(float(truth.std()), 1e-6)
     return (truth - truth.mean()) * gain + label.mean()
+
+
+def weigh_head(matte: Map | None, size: tuple[int, int]) -> Map:
+    """Return weights (h,w) that sum to 1 on the upper third of the person in `matte` (H,W) and closely about it."""
+    weights = np.zeros(size, np.float32)
+    if matte is None:
+        return weights
+    small = cv2.resize(matte, (size[1], size[0]), interpolation=cv2.INTER_AREA) > 0.5
+    rows = np.flatnonzero(small.any(axis=1))
+    if len(rows) < 6:
+        return weights
+    tall = max(3, len(rows) // 3)
+    weights[rows[0] : rows[0] + tall] = small[rows[0] : rows[0] + tall]
+    reach = 2 * (tall // 3) + 1
+    weights = np.asarray(cv2.dilate(weights, np.ones((reach, reach), np.uint8)), np.float32)
+    return weights / weights.sum()
 
 
 def draw_move(rng: np.random.Generator) -> Map:
@@ -134,6 +219,10 @@ def displace(image: NDArray[Any], move: Map) -> NDArray[Any]:
     matrix = (np.linalg.inv(to_unit) @ np.vstack([move, [0, 0, 1]]) @ to_unit)[:2]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(image, matrix, (w, h), flags=flags, borderMode=cv2.BORDER_REFLECT)
+
+
+def _to_rgb(pictures: list[images.Image]) -> Tensor:
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
 
 
 def _to_half(feature: NDArray[np.float32]) -> Tensor:

@@ -19,6 +19,15 @@ def disparity_loss(student: Tensor, teacher: Tensor) -> Tensor:
     return 0.3 * value + without_rows + 0.5 * edge_loss(error)
 
 
+def head_loss(student: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
+    """Return the mean error (B,1,H,W) under `weights`, which sum to 1 per picture or to 0, over what stands out.
+
+    A head is a hundredth of a picture, and as a part of the whole's error it goes under.
+    """
+    spread = remove_rows(wanted).std(dim=(1, 2, 3), keepdim=True).clamp_min(0.02)
+    return (weights * ((student - wanted) / spread).abs()).sum() / weights.sum().clamp_min(1)
+
+
 def measure_unrest(first: Tensor, moved: Tensor, move: Tensor, wanted: Tensor) -> Tensor:
     """Return how far two answers (1,1,H,W) to the same picture, once moved by `move` (1,2,3), are apart.
 

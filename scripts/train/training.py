@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +15,18 @@ import torch
 from torch import Tensor, nn
 
 from train import losses
-from train.batches import Batch, Batches
+from train.batches import Batch
+from train.calibration import Scale, Stream, measure_spread, settle_norms, wake_channels
+from train.centring import Centring
 from train.teacher import TAPS
-from vdof.depth.network import DepthNet
+from vdof.depth.network import DepthNet, fold_batch_norm
 
-FINE_TAPS = ("encode2", "decode2")
-"""Taps at half size: the costliest to compare, and not compared once the network runs on its own."""
+log = logging.getLogger(__name__)
+
+STEM = "encode2"
+"""Neither fed nor compared: one convolution of all but alike pixels learns to copy another only slowly."""
+LAST = "decode2"
+"""At half size too, so costly to compare, and not compared once the network runs on its own."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +38,20 @@ class Schedule:
     rate: float
     """The largest step size."""
     forced: float
-    """The share of the run over which the teacher's features are fed in, falling to none."""
+    """The share of the run over which the teacher's features are fed in: all at first, none at its end."""
     feature_weight: float
     """Weight of the feature losses at the start; three tenths of it are left at the end."""
     unrest_weight: float
     """Weight of the difference between two answers to one picture."""
-    freezes_norms: bool
-    """Batch norms keep their statistics: for the last stretch, with few large crops in a batch."""
+
+    def share_fed(self, progress: float) -> float:
+        """Return the share of the teacher's features that stand in for the network's own."""
+        return min(1.0, max(0.0, 3 * (1 - progress / self.forced))) if self.forced else 0.0
 
     def taps_at(self, progress: float) -> tuple[str, ...]:
-        """Return the taps that are compared."""
-        return tuple(name for name in TAPS if progress < self.forced or name not in FINE_TAPS)
+        """Return the taps that are compared, and the disparity."""
+        left_out = {STEM} if self.share_fed(progress) else {STEM, LAST}
+        return tuple(name for name in TAPS if name not in left_out)
 
     def rate_at(self, step: int, progress: float) -> float:
         """Return the step size: a warm-up of 60 steps, then half a cosine."""
@@ -51,51 +61,47 @@ class Schedule:
 class Training:
     """The network, its running average, the optimiser, and how far they have come."""
 
-    def __init__(self, scale: dict[str, Tensor], replicas: int = 2) -> None:
-        """Begin at step 0; `scale` holds the teacher's spread per tap and channel.
+    def __init__(self, net: DepthNet, scale: Scale, replicas: int = 2) -> None:
+        """Begin at step 0 with `net`, whose norms are folded; `scale` holds the teacher's spread per tap and channel.
 
         Each of `replicas` threads works on a batch of its own; they meet once a step, to add their gradients up. On a
         machine shared with others that is twice as fast as one batch on all cores.
         """
-        net: Any = DepthNet()  # torch's types lack Module.to(memory_format=)
-        self.net: DepthNet = net.to(memory_format=torch.channels_last)
+        laid_out: Any = net  # torch's types lack Module.to(memory_format=)
+        self.net: DepthNet = laid_out.to(memory_format=torch.channels_last)
         self._replicas = [self.net, *(copy.deepcopy(self.net) for _ in range(replicas - 1))]
         self._threads = ThreadPoolExecutor(replicas)
         self.average = copy.deepcopy(self.net).eval()
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=1e-3, weight_decay=0.01)
+        self.optimiser = torch.optim.Adam(self.net.parameters(), lr=1e-3)
+        self._centring = Centring(self.net)
         self.scale = scale
         self.step = self.begun_at = 0
         self.seconds = 0.0
         self.size = sum(parameter.numel() for parameter in self.net.parameters())
 
     @classmethod
-    def start(cls, stream: Batches, replicas: int) -> Training:
-        """Measure the teacher's spread on a few batches, then begin."""
-        taps: dict[str, list[Tensor]] = {name: [] for name in TAPS}
-        for _ in range(6):
-            batch = stream.next()
-            for name, value in {**batch.features, "disparity": batch.disparity}.items():
-                taps[name].append(value.float().square().mean(dim=(0, 2, 3)))
-        spread = {name: torch.stack(values).mean(0).sqrt() for name, values in taps.items()}
-        floor = {name: 0.15 * value.median() for name, value in spread.items()}  # a silent channel may yet speak
-        scale = {name: value.maximum(floor[name])[:, None, None] for name, value in spread.items()}
-        return cls(scale, replicas)
+    def start(cls, stream: Stream, replicas: int, batches: int = 30) -> Training:
+        """Measure the teacher's spread and the norms' statistics on `batches` with all taps, then begin."""
+        scale, net = measure_spread(stream, batches), DepthNet()
+        settle_norms(net, stream, scale, batches)
+        return cls(net, scale, replicas)
 
     @classmethod
     def resume(cls, path: Path, replicas: int = 1) -> Training:
         """Continue from a checkpoint."""
         saved = torch.load(path, weights_only=True)
-        training = cls(saved["scale"], replicas)
+        training = cls(fold_batch_norm(DepthNet().eval()).requires_grad_(True), saved["scale"], replicas)
         training.net.load_state_dict(saved["net"])
         training.average.load_state_dict(saved["average"])
         training.optimiser.load_state_dict(saved["optimiser"])
         training.step, training.seconds = saved["step"], saved["seconds"]
         return training
 
-    def begin_anew(self) -> None:
-        """Start another run from the averaged weights."""
+    def begin_anew(self, stream: Stream) -> None:
+        """Start another run from the averaged weights, with channels woken that have fallen silent."""
+        log.info("%d silent channels woken", wake_channels(self.average, [stream.next().rgb for _ in range(6)]))
         self.net.load_state_dict(self.average.state_dict())
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=1e-3, weight_decay=0.01)
+        self.optimiser = torch.optim.Adam(self.net.parameters(), lr=1e-3)
         self.seconds, self.begun_at = 0.0, self.step
 
     def save(self, path: Path) -> None:
@@ -113,10 +119,12 @@ class Training:
         terms = list(self._threads.map(self._learn, self._replicas, batches, [schedule] * count, [progress] * count))
         for parameters in zip(*(replica.parameters() for replica in self._replicas), strict=True):
             parameters[0].grad = torch.stack([parameter.grad for parameter in parameters]).mean(dim=0)
+        self._centring.centre_gradients()
         nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
         for group in self.optimiser.param_groups:
             group["lr"] = schedule.rate_at(self.step - self.begun_at, progress)
         self.optimiser.step()
+        self._centring.take_back()
         self.step += 1
         own = self.step - self.begun_at
         follow(self.average, self.net, min(0.997, own / (own + 20)))
@@ -124,7 +132,7 @@ class Training:
 
     def _learn(self, net: DepthNet, batch: Batch, schedule: Schedule, progress: float) -> dict[str, float]:
         """Leave the loss's gradient in `net`; return the loss's terms."""
-        forced = max(0.0, 1 - progress / schedule.forced) if schedule.forced else 0.0
+        share_fed = schedule.share_fed(progress)
         known = len(batch.is_taught)
         terms: dict[str, Tensor] = {}
 
@@ -134,31 +142,28 @@ class Training:
             wanted = (batch.features[name] / self.scale[name]).to(feature.dtype)
             if batch.is_taught.any():
                 terms[name] = losses.feature_loss(feature[:known][batch.is_taught], wanted[batch.is_taught])
-            if forced == 0:
+            if share_fed == 0:
                 return feature
-            is_fed = (torch.rand(known, 1, 1, 1) < forced) & batch.is_taught[:, None, None, None]
+            is_fed = (torch.rand(known, 1, 1, 1) < share_fed) & batch.is_taught[:, None, None, None]
             return torch.cat([torch.where(is_fed, wanted, feature[:known]), feature[known:]])
 
         net.train()
-        if schedule.freezes_norms:
-            freeze_norms(net)
         with torch.autocast("cpu", torch.bfloat16):
             disparity = net(batch.rgb, at_tap)
         disparity, wanted = disparity.float(), batch.disparity / self.scale["disparity"]
         weight = schedule.feature_weight * (1 - 0.7 * progress)
         loss = weight * sum(terms.values())
         terms["disparity"] = losses.disparity_loss(disparity, wanted)
-        terms["unrest"] = losses.measure_unrest(disparity[:1], disparity[-1:], batch.move, wanted[:1])
+        loss = loss + terms["disparity"]
+        if batch.heads.any():
+            terms["heads"] = losses.head_loss(disparity, wanted, batch.heads)
+            loss = loss + terms["heads"]
+        if batch.move is not None:
+            terms["unrest"] = losses.measure_unrest(disparity[:1], disparity[-1:], batch.move, wanted[:1])
+            loss = loss + schedule.unrest_weight * terms["unrest"]
         net.zero_grad()
-        (loss + terms["disparity"] + schedule.unrest_weight * terms["unrest"]).backward()
+        loss.backward()
         return {name: float(value.detach()) for name, value in terms.items()}
-
-
-def freeze_norms(net: nn.Module) -> None:
-    """Let batch norms use their running statistics and leave these as they are."""
-    for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
 
 
 def follow(average: nn.Module, net: nn.Module, keep: float) -> None:

@@ -25,7 +25,7 @@ class DepthNet(nn.Module):
     Stages exchange features only at named taps, so that a teacher can supervise, or stand in for, each of them.
     """
 
-    def __init__(self, blocks: tuple[int, int, int, int] = (2, 3, 3, 3)) -> None:
+    def __init__(self, blocks: tuple[int, int, int, int] = (3, 3, 3, 3)) -> None:
         """Build the stages; `blocks` counts the residual blocks of encoder stages 1, 2a, 2b and 3."""
         super().__init__()
         c2, c4, c8, c16 = CHANNELS

@@ -65,11 +65,16 @@ def _check(disparity: Tensor, rgb: Tensor) -> None:
         raise ShapeError(
             f"disparity must be floats, got {disparity.dtype}: convert it, its values may stay as they are"
         )
-    if not torch.isfinite(disparity).all():
+    if not _is_finite(disparity):
         raise ShapeError("disparity must be finite, got NaN or infinity: fill the holes first")
-    if not rgb.is_floating_point() or not torch.isfinite(rgb).all() or (rgb.numel() and float(rgb.max()) > _BRIGHTEST):
+    if not rgb.is_floating_point() or not _is_finite(rgb) or (rgb.numel() and float(rgb.amax()) > _BRIGHTEST):
         got = f"{rgb.dtype} up to {float(rgb.max()):.4g}"
         raise ShapeError(f"rgb must be finite floats, display-encoded 0..1, got {got}: divide 8-bit codes by 255")
+
+
+def _is_finite(values: Tensor) -> bool:
+    """Extremes carry NaN and infinity along, without a mask of every value."""
+    return not values.numel() or bool(torch.isfinite(torch.stack(torch.aminmax(values))).all())
 
 
 def stabilise_stream(frames: Iterable[AnalysisFrame], config: StabiliseConfig | None = None) -> Iterator[AnalysisFrame]:

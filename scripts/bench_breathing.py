@@ -56,10 +56,12 @@ def main() -> None:
     parser.add_argument("--crf", type=int, default=10, help="of the codec, at 480x270; 10 here is about 18 at 720p")
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
-    sources = list(options.kinds)
+    clips: list[str] = []
     if options.clips:
-        sources += sorted(str(path) for path in options.clips.iterdir() if path.suffix in (".mp4", ".mkv", ".mov"))
+        clips = sorted(str(path) for path in options.clips.iterdir() if path.suffix in (".mp4", ".mkv", ".mov"))
     for mode in options.modes:
+        # through blur that depends on the place, a moving point's coc really pulses: only pixels can be judged so
+        sources = [*options.kinds, *(clips if mode != "pipeline" else ())]
         cases = list(list_cases(mode, sources, options.seeds, options.crf))
         with ProcessPoolExecutor(options.jobs, initializer=partial(cv2.setNumThreads, 1)) as pool:
             scores = np.array(list(pool.map(measure, cases)))

@@ -14,8 +14,7 @@ from breathing_bench.codec import transcode
 from breathing_bench.paths import Wobble, wobble_disparity
 from vdof import Lens
 from vdof.bokeh import render_coc
-from vdof.check.look import LensState, Look
-from vdof.check.measure.lens_gauge import LensGauge
+from vdof.check.look import Look
 from vdof.check.measure.pixel_gauge import PixelGauge
 from vdof.check.verdict import Breathing
 from vdof.video import probe, read_frames, to_display, to_linear
@@ -43,7 +42,7 @@ def place_blur(height: int, width: int) -> np.ndarray:
 
 
 def run_clip(frames: list[torch.Tensor], times: list[float], mode: str, wobble: Wobble, crf: int) -> Breathing:
-    """The score of one clip with one wobble, in one mode."""
+    """The score of one clip with one wobble, mode reference or blind."""
     height, width = frames[0].shape[-2:]
     still = place_blur(height, width)
     lens = Lens()
@@ -51,13 +50,6 @@ def run_clip(frames: list[torch.Tensor], times: list[float], mode: str, wobble: 
     for seconds in times:
         gain, offset = wobble_disparity(wobble, seconds, 0.0)
         cocs.append((gain * still + offset * BLUR * width).astype(np.float32))
-    if mode == "pipeline":
-        gauge = LensGauge(1.0)
-        state = LensState(BLUR * width, 1.0, is_planned=True)
-        for number, (frame, coc) in enumerate(zip(frames, cocs, strict=True)):
-            picture = frame[0].permute(1, 2, 0).contiguous().numpy()
-            gauge.add(Look(number, times[number], 0, picture, picture, coc, lens=state))
-        return gauge.finish()
     blurred = []
     for frame, coc in zip(frames, cocs, strict=True):
         light = render_coc(to_linear(frame, "srgb"), torch.from_numpy(coc)[None, None], lens)

@@ -16,6 +16,7 @@ from vdof import pipeline
 from vdof.check import of_clip
 from vdof.command import choose_worse
 from vdof.config import build, find_conf, register_schemas
+from vdof.errors import OutputError
 from vdof.shotlog import ShotEntry
 from vdof.shots import ShotsConfig
 from vdof.video import probe
@@ -90,6 +91,12 @@ def test_task_check_returns_its_exit_code(run, clip, tmp_path):
     assert code == found["exit_code"] == 0
     assert found["breathing"][0]["mode"] == "reference"
     assert (tmp_path / "report.html").is_file()
+
+
+def test_where_nothing_can_be_written_is_said_before_the_check(clip):
+    assert of_clip.choose_files(str(clip.parent / "new" / "deep" / "a.json"), clip.parent, overwrite=False)
+    with pytest.raises(OutputError, match=r"clip\.mp4 is a file; choose another output"):
+        of_clip.choose_files(str(clip / "new" / "a.json"), clip.parent, overwrite=False)
 
 
 def test_cuts_of_a_checked_excerpt_are_frames_of_the_clip(clip):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -130,7 +131,17 @@ def choose_files(output: str | None, run_folder: Path, *, overwrite: bool) -> tu
             raise OutputError(f"output: {path} is a folder; choose another output")
         if path.exists() and not overwrite:
             raise OutputError(f"output: {path} exists; choose another output or say overwrite=true")
+    require_folder(json_path)
     return paths
+
+
+def require_folder(path: Path) -> None:
+    """Raise OutputError where no folder for `path` could be made, before a long check rather than after it."""
+    nearest = next(parent for parent in path.absolute().parents if parent.exists())
+    if not nearest.is_dir():
+        raise OutputError(f"output: {path} cannot be written: {nearest} is a file; choose another output")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise OutputError(f"output: {path} cannot be written: {nearest} is read-only; choose another output")
 
 
 def iter_looks(

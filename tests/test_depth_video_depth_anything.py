@@ -84,8 +84,8 @@ def test_windows_of_another_level_are_joined():
 
 def test_one_window_of_frames_is_alive(checkout):
     most = 0
-    for frame in open_checkout(checkout).estimate_stream(draw_frames(150)):
-        if frame.index % 8 == 0:
+    for frame in open_checkout(checkout).estimate_stream(draw_frames(100)):
+        if frame.index % 16 == 8:
             most = max(most, sum(type(thing) is AnalysisFrame for thing in gc.get_objects()))
     assert 0 < most <= WINDOW + 3
 

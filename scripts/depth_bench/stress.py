@@ -89,7 +89,7 @@ def dance(disparity: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     moves = (np.stack([make_field(rng, (h, w), w / 40) for _ in range(2)], -1) for _ in disparity)
     return np.stack(
         [
-            warp_array(np.float32(frame), grid + np.float32(2.5) * move)
+            warp_array(np.asarray(frame, np.float32), grid + np.float32(2.5) * move)
             for frame, move in zip(disparity, moves, strict=True)
         ]
     )

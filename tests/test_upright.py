@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
+import torch
 
+from vdof.config import VdofConfig
+from vdof.focus.follow import follow
+from vdof.focus.observe import observe_subject
 from vdof.focus.subject import find_subject
-from vdof.focus.upright import Lean, measure_lean, straighten
+from vdof.focus.upright import Lean, Stance, measure_stance, straighten
 
 HEIGHT, WIDTH = 180, 320
 Y, X = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
@@ -20,7 +24,8 @@ def paint(slope, feet=FEET, background=0.2):
 def stand_up(disparity):
     """Find, measure and straighten as the plan does for a single frame."""
     subject = find_subject(disparity)
-    slope, feet = measure_lean(disparity, subject)
+    stance = measure_stance(disparity, subject)
+    slope, feet = stance.slope, stance.feet
     lean = Lean(slope, subject.row if feet is None else feet, 1.0 if feet is None else feet)
     return straighten(disparity, subject.mask, lean), lean
 
@@ -60,6 +65,25 @@ def test_close_shot_takes_the_faces_disparity():
     assert np.ptp(upright[figure]) < 0.13
 
 
+def paint_cut_off(sofa):
+    """A wide figure, nearer lower down, that the frame cuts off below; `sofa`: it sits on one that comes up beside it."""
+    figure = (np.abs(X / WIDTH - 0.5) < 0.05 + 0.15 * ROW) & (ROW > 0.15)
+    leaning = 1.3 + 0.7 * (ROW - 1)
+    beside = np.where((ROW > 0.45) & sofa, leaning - 0.2, 0.2)
+    return np.where(figure, leaning, beside).astype(np.float32), figure
+
+
+@pytest.mark.parametrize(("sofa", "least", "most"), [(True, 0.0, 0.1), (False, 0.5, 0.8)])
+def test_what_sits_on_a_sofa_keeps_its_depth_and_who_stands_free_does_not(sofa, least, most):
+    disparity, figure = paint_cut_off(sofa)
+    observed = list(observe_subject([torch.from_numpy(disparity)[None, None]] * 3))
+    _, leans = follow(VdofConfig(input="clip.mp4"), observed, np.arange(3) / 24, is_metric=False)
+    assert least <= leans[1].slope <= most
+    assert leans[1].foot_row == 1.0
+    upright = straighten(disparity, observed[1].figure.unpack(), leans[1])
+    assert (np.abs(upright - disparity)[figure].max() < 0.05) == sofa
+
+
 def test_scale_and_shift_change_nothing_but_units():
     disparity, _ = paint(slope=0.6)
     upright, lean = stand_up(disparity)
@@ -70,6 +94,6 @@ def test_scale_and_shift_change_nothing_but_units():
 
 def test_no_subject_no_change():
     flat = np.ones((HEIGHT, WIDTH), np.float32)
-    assert measure_lean(flat, find_subject(flat)) == (0.0, None)
+    assert measure_stance(flat, find_subject(flat)) == Stance()
     mask = np.zeros((90, 160), bool)
     assert straighten(flat, mask, Lean(1.0, 0.5, 1.0)) is flat

@@ -13,7 +13,7 @@ from vdof.focus.faces import FaceSight, Head
 from vdof.focus.observe import Observation, smooth_track
 from vdof.focus.pulls import Track, hold_dropouts
 from vdof.focus.subject import PackedMask
-from vdof.focus.upright import UPRIGHT, Lean, straighten
+from vdof.focus.upright import UPRIGHT, Lean, Stance, straighten
 from vdof.video import VideoInfo
 
 
@@ -30,14 +30,19 @@ def follow(
     focus = smooth([item.focus for item in observed])
     if is_metric or not config.focus.upright:
         return focus, [UPRIGHT] * len(observed)
-    slopes = np.maximum(0, smooth([item.slope for item in observed]))
     rows = smooth([item.row for item in observed])
     feet = fill_feet(observed)
+    slopes = np.maximum(0, smooth([_believe_slope(item.stance, has_feet=feet is not None) for item in observed]))
     references = rows if feet is None else smooth(feet)
     ends = [1.0] * len(observed) if feet is None else references
     leans = [Lean(*map(float, values)) for values in zip(slopes, references, ends, strict=True)]
     raised = [lean.raise_to_reference(*at) for lean, *at in zip(leans, focus, rows, strict=True)]
     return np.array(raised), leans
+
+
+def _believe_slope(stance: Stance, *, has_feet: bool) -> float:
+    """What is taken for lean: all of the slope of what touches its floor in the frame, else as far as it stands."""
+    return stance.slope if has_feet else stance.slope * stance.stands
 
 
 def follow_eyes(
@@ -91,10 +96,10 @@ def list_heads(chosen: Sequence[FaceSight | None], eyes: Track) -> list[Head | N
 
 def fill_feet(observed: list[Observation]) -> list[float] | None:
     """Row of the feet in every frame of a shot; None where most frames do not show them: the subject is cut off."""
-    places = [place for place, item in enumerate(observed) if item.feet is not None]
+    places = [place for place, item in enumerate(observed) if item.stance.feet is not None]
     if 2 * len(places) < len(observed):
         return None
-    rows = [item.feet for item in observed if item.feet is not None]
+    rows = [item.stance.feet for item in observed if item.stance.feet is not None]
     return [float(row) for row in np.interp(np.arange(len(observed)), places, rows)]
 
 

@@ -15,7 +15,7 @@ from vdof.flow.config import FlowConfig
 from vdof.flow.open import open_flow
 from vdof.focus.faces import FaceSight
 from vdof.focus.subject import Mask, PackedMask, find_subject
-from vdof.focus.upright import measure_lean
+from vdof.focus.upright import Stance, measure_stance
 
 _PATCH = 0.02
 """Half side of the patch whose median disparity a followed point takes, as a share of the frame's width."""
@@ -60,10 +60,8 @@ class Observation:
     """Share of the frame's height that the subject spans; 0: not known."""
     row: float = 0.5
     """Row at which `focus` was measured, 0..1 of the frame's height."""
-    slope: float = 0.0
-    """Lean of the subject, disparity per frame height."""
-    feet: float | None = None
-    """Row of the subject's feet, 0..1; None: not in the frame."""
+    stance: Stance = Stance()
+    """How the subject stands."""
     figure: PackedMask | None = None
     """Where the subject is; None: not looked for, or not found."""
     points: tuple[PointSight | None, ...] = ()
@@ -80,7 +78,6 @@ def observe_subject(disparities: Iterable[Tensor]) -> Iterator[Observation]:
         subject = find_subject(values, previous)
         previous = subject.mask
         low, high = np.percentile(values, (2, 98))
-        slope, feet = measure_lean(values, subject)
         yield Observation(
             focus=subject.disparity,
             background=subject.background,
@@ -88,8 +85,7 @@ def observe_subject(disparities: Iterable[Tensor]) -> Iterator[Observation]:
             high=float(high),
             subject_height=subject.height,
             row=subject.row,
-            slope=slope,
-            feet=feet,
+            stance=measure_stance(values, subject),
             figure=PackedMask.pack(subject.mask) if subject.share else None,
         )
 

@@ -30,6 +30,13 @@ _BELONGS = 0.4
 """What stands out this part of the way and touches the figure is part of it."""
 _GROWTH = 0.4
 """How far the figure may grow beyond its mask, as a share of its width."""
+_TALL = (2.0, 2.4)
+"""A figure this many times as tall as it is usually wide does not, and does, stand by its shape alone."""
+_FREE = (0.3, 0.45)
+"""Share of the range by which the lower third of any other figure must stand before what is on either side of it: what
+sits or lies on a sofa does not."""
+_GAP = 4
+"""px at the search's size beside the outline that are neither the figure nor what is beside it."""
 _LEAST_CONTRAST = 0.04
 """Share of the range by which the subject must stand before its row's background."""
 
@@ -53,16 +60,25 @@ class Lean:
 UPRIGHT = Lean(0.0, 0.5, 1.0)
 
 
-def measure_lean(disparity: Map, subject: Subject) -> tuple[float, float | None]:
-    """Slope of one frame's subject (see `Lean`), and the row of its feet, 0..1; None where they are not in the frame.
+@dataclass(frozen=True, slots=True)
+class Stance:
+    """How one frame's subject stands."""
 
-    `disparity` is (h,w).
-    """
+    slope: float = 0.0
+    """Disparity per frame height, downwards."""
+    feet: float | None = None
+    """Their row, 0..1; None: not in the frame."""
+    stands: float = 1.0
+    """0..1: by its shape, or free of what is beside it; below 1 it may sit or lie there, and its slope be real."""
+
+
+def measure_stance(disparity: Map, subject: Subject) -> Stance:
+    """Slope, feet and standing of one frame's subject; `disparity` is (h,w)."""
     mask = _keep_figure(subject.mask)
     height, width = mask.shape
     rows = np.nonzero(mask.any(axis=1))[0]
     if subject.share == 0 or len(rows) < _FEWEST_ROWS:
-        return 0.0, None
+        return Stance()
     small: Map = cv2.resize(disparity, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
     low, high = np.percentile(small, (2, 98))
     usable = rows[len(rows) // 8 :]
@@ -70,7 +86,8 @@ def measure_lean(disparity: Map, subject: Subject) -> tuple[float, float | None]
     most = _STRONGEST * float(high - low) / (len(rows) / height)
     slope = min(most, max(0.0, _fit_slope(usable / height, middles)))
     feet = _find_feet(small, mask, slope)
-    return slope, None if feet is None or feet > _LOWEST_FEET * height else feet / height
+    in_frame = None if feet is None or feet > _LOWEST_FEET * height else feet / height
+    return Stance(slope, in_frame, _rate_standing(small, mask, float(high - low)))
 
 
 def straighten(disparity: Map, mask: Mask, lean: Lean) -> Map:
@@ -122,6 +139,29 @@ def _fit_slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     """Theil-Sen: the median slope over all pairs (Sen 1968)."""
     i, j = np.triu_indices(len(x), 1)
     return float(np.median((y[j] - y[i]) / (x[j] - x[i])))
+
+
+def _rate_standing(small: Map, mask: Mask, spread: float) -> float:
+    """`Stance.stands` of a figure; `spread` is the range of the frame's disparity."""
+    rows = np.nonzero(mask.any(axis=1))[0]
+    tall = len(rows) / float(np.median(mask.sum(axis=1)[rows]))
+    steps = np.array([_step_aside(small[y], mask[y]) for y in rows[-(len(rows) // 3) :]])
+    free = float(np.median(steps, axis=0).min()) / max(spread, 1e-9)
+    return max(float(np.interp(tall, _TALL, (0, 1))), float(np.interp(free, _FREE, (0, 1))))
+
+
+def _step_aside(values: Map, row: Mask) -> tuple[float, float]:
+    """How far a row (w,) of the figure stands before what is left and right of it; infinite at the frame's edge."""
+    columns = np.nonzero(row)[0]
+    if len(columns) == 0:
+        return np.inf, np.inf
+    level, first, last = float(np.median(values[columns])), int(columns[0]), int(columns[-1])
+    left, right = values[max(0, first - _BESIDE) : max(0, first - _GAP + 1)], values[last + _GAP : last + _BESIDE + 1]
+    return _step_down(level, left), _step_down(level, right)
+
+
+def _step_down(level: float, beside: Map) -> float:
+    return level - float(np.median(beside)) if len(beside) else np.inf
 
 
 def _find_feet(small: Map, mask: Mask, slope: float) -> float | None:

@@ -4,8 +4,8 @@ import torch
 
 from vdof.config import VdofConfig
 from vdof.focus.follow import follow
-from vdof.focus.observe import observe_subject
-from vdof.focus.subject import find_subject
+from vdof.focus.observe import Observation, observe_subject
+from vdof.focus.subject import PackedMask, find_subject
 from vdof.focus.upright import Lean, Stance, measure_stance, straighten
 
 HEIGHT, WIDTH = 180, 320
@@ -97,3 +97,18 @@ def test_no_subject_no_change():
     assert measure_stance(flat, find_subject(flat)) == Stance()
     mask = np.zeros((90, 160), bool)
     assert straighten(flat, mask, Lean(1.0, 0.5, 1.0)) is flat
+
+
+def test_focus_holds_still_where_the_estimate_leans_more_and_less_and_follows_an_approach():
+    seconds = np.arange(120) / 15
+    slopes = 0.65 + 0.3 * np.sin(2 * np.pi * seconds / 2)
+    approach = 1.0 + 0.1 * seconds
+    mask = PackedMask.pack(np.ones((2, 2), bool))
+    observed = [
+        Observation(level + slope * (0.35 - 0.6), 0.1, 0.0, 1.5, row=0.35, stance=Stance(slope, 0.85), figure=mask)
+        for level, slope in zip(approach, slopes, strict=True)
+    ]
+    track, leans = follow(VdofConfig(input="clip.mp4"), observed, seconds, is_metric=False)
+    at_middle = track + [lean.slope * (0.6 - lean.reference_row) for lean in leans]
+    assert at_middle == pytest.approx(approach, abs=1e-3)
+    assert np.ptp((track - approach)[30:-30]) < 0.02

@@ -16,27 +16,36 @@ from vdof.focus.subject import PackedMask
 from vdof.focus.upright import UPRIGHT, Lean, Stance, straighten
 from vdof.video import VideoInfo
 
+_LEAN_STEADIER = 3.0
+"""Lean and feet are smoothed over this many times as long as focus."""
+
 
 def follow(
     config: VdofConfig, observed: list[Observation], seconds: Track, *, is_metric: bool
 ) -> tuple[Track, list[Lean]]:
-    """Focus disparity and lean of each frame of a shot, smooth in time."""
+    """Focus disparity and lean of each frame of a shot, smooth in time.
 
+    An estimate that leans a figure more or less from frame to frame does so about its middle: that is where the figure's
+    disparity is taken, and the lean above and below it changes as slowly as a habit of the estimate does.
+    """
     is_seen = np.array([item.figure is not None for item in observed])
 
-    def smooth(values: list[float]) -> Track:
-        return smooth_track(hold_dropouts(np.array(values), is_seen), seconds, config.focus.smoothing_s)
+    def smooth(values: Sequence[float] | Track, steadier: float = 1) -> Track:
+        return smooth_track(hold_dropouts(np.array(values), is_seen), seconds, steadier * config.focus.smoothing_s)
 
-    focus = smooth([item.focus for item in observed])
+    focus = np.array([item.focus for item in observed])
     if is_metric or not config.focus.upright:
-        return focus, [UPRIGHT] * len(observed)
-    rows = smooth([item.row for item in observed])
+        return smooth(focus), [UPRIGHT] * len(observed)
     feet = fill_feet(observed)
-    slopes = np.maximum(0, smooth([_believe_slope(item.stance, has_feet=feet is not None) for item in observed]))
-    references = rows if feet is None else smooth(feet)
+    own_rows = np.array([item.row for item in observed])
+    own_slopes = np.array([_believe_slope(item.stance, has_feet=feet is not None) for item in observed])
+    slopes, rows = np.maximum(0, smooth(own_slopes, _LEAN_STEADIER)), smooth(own_rows)
+    references = rows if feet is None else smooth(feet, _LEAN_STEADIER)
     ends = [1.0] * len(observed) if feet is None else references
     leans = [Lean(*map(float, values)) for values in zip(slopes, references, ends, strict=True)]
-    raised = [lean.raise_to_reference(*at) for lean, *at in zip(leans, focus, rows, strict=True)]
+    middles = (rows + references) / 2
+    level = smooth(focus + own_slopes * (middles - own_rows))
+    raised = [lean.raise_to_reference(*at) for lean, *at in zip(leans, level, middles, strict=True)]
     return np.array(raised), leans
 
 

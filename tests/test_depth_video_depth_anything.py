@@ -55,7 +55,7 @@ def draw_frames(count):
         yield AnalysisFrame(index, index, ramp + 0.004 * index)
 
 
-@pytest.mark.parametrize("count", [1, 7, 31, 32, 33, 54, 55, 100])
+@pytest.mark.parametrize("count", [1, 7, 32, 33, 55])
 def test_every_frame_comes_once_and_windows_are_level(checkout, count):
     frames = list(estimate_stream(open_checkout(checkout), draw_frames(count), CPU))
     assert [frame.index for frame in frames] == list(range(count))

@@ -134,6 +134,7 @@ def panned_scene(n: int) -> tuple[Tensor, Tensor]:
     return rgb, torch.stack([slope[None, :, 2 * t : 2 * t + WIDTH] for t in range(n)])
 
 
+@pytest.mark.slow
 def test_a_network_that_starts_anew_every_25_frames_is_brought_to_one_level() -> None:
     n = 100
     rgb, truth = panned_scene(n)

@@ -14,15 +14,13 @@ from vdof.check.config import CheckConfig
 from vdof.check.look import LensState, Look
 from vdof.check.measure.bands import split_bands
 from vdof.check.measure.curves import common_power, fit_common
-from vdof.check.measure.evidence import Evidence
 from vdof.check.measure.judge import Stretch, judge
 from vdof.check.measure.key_frames import find_key_stamps
 from vdof.check.measure.lens_gauge import LensGauge
-from vdof.check.measure.motion import follow_subject
 from vdof.check.measure.pixel_gauge import PixelGauge
-from vdof.check.measure.pulse import Region, find_pulse, fit_within
+from vdof.check.measure.pulse import Region
 from vdof.check.measure.tracks import Follower, is_crowded
-from vdof.check.measure.transitions import find_intended, find_one_way, find_rests, find_turns, fit_rising
+from vdof.check.measure.transitions import find_intended, find_rests, find_turns, fit_rising
 from vdof.check.of_clip import iter_looks, list_pulls
 from vdof.check.result_file import read_result, write_result
 from vdof.check.verdict import CANNOT_JUDGE, FINE, FLAGGED, Breathing, CheckResult, Diagnostic, Span
@@ -295,41 +293,3 @@ def test_a_picture_of_a_few_pixels_cannot_be_judged():
     for index in range(24):
         gauge.add(look_at(index, make_texture(seed=index, size=(16, 64))))
     assert gauge.finish().reason.startswith("too small")
-
-
-def test_blur_that_goes_over_to_another_size_does_not_pulse():
-    seconds = np.arange(48) / 24
-    step = 2 / (1 + np.exp(-8 * (seconds - 1.2)))
-    assert np.allclose(find_one_way(step, seconds), step, atol=0.1)
-    assert not find_one_way(np.sin(2 * np.pi * seconds), seconds).any()
-    region = Region("plane of focus", np.repeat(step[None], 4, axis=0), 1.0, size=np.full(48, 0.5), sharp=1.3)
-    assert find_pulse(region, seconds, 2).score < 0.02
-
-
-def test_shares_stay_within_their_limits():
-    basis = np.stack([np.ones(10), np.arange(10.0)], axis=1)
-    values = basis @ np.array([2.0, -1.0])
-    free = fit_within(basis, values, np.array([-9.0, -9.0]), np.array([9.0, 9.0]))
-    assert free == pytest.approx([2, -1], abs=0.05)
-    held = fit_within(basis, values, np.array([0.0, 0.0]), np.array([9.0, 9.0]))
-    assert held.tolist() == [0, 0]
-
-
-@pytest.mark.parametrize("speed", [0.0, 0.06])
-def test_focus_may_follow_a_walking_subject_out_and_back_once(speed):
-    seconds = np.arange(96) / 24
-    rng = np.random.default_rng(0)
-    places = rng.uniform(0.1, 0.5, (2, 60, 1)) + np.zeros(96)
-    is_subject = np.zeros((60, 96))
-    is_subject[:20] = 1
-    places[0, :20] += speed * seconds
-    columns = {"x": places[0], "y": places[1], "growth": np.zeros((60, 96)), "weight": np.ones((60, 96))}
-    frames = np.arange(96)
-    evidence = Evidence(0, frames, seconds, frames < 0, np.arange(60), columns | {"is_subject": is_subject})
-    swell = 0.5 + 0.05 * np.sin(np.pi * seconds / 4) ** 2
-    found = follow_subject(evidence, swell, np.zeros(60, bool))
-    assert ("subject's way" in found) == (speed > 0)
-    if speed:
-        assert np.abs(found["subject's way"][0] - swell).max() < 0.01
-        pulse = 0.5 + 0.05 * np.sin(2 * np.pi * 1.5 * seconds)
-        assert np.ptp(follow_subject(evidence, pulse, np.zeros(60, bool))["subject's way"][0]) < 0.06

@@ -37,9 +37,10 @@ def follow_subject(evidence: Evidence, focus: Array, is_in_focus: NDArray[np.boo
     is_watched = is_subject if is_subject.sum() >= _FEWEST else is_in_focus
     if is_watched.sum() < _FEWEST:
         return {}
-    growth = bridge(
-        fit_common(evidence.total_growth[is_watched], evidence.columns["weight"][is_watched], evidence.seconds)
-    )
+    growth = fit_common(evidence.total_growth[is_watched], evidence.columns["weight"][is_watched], evidence.seconds)
+    if not np.isfinite(growth).any():
+        return {}
+    growth = bridge(growth)
     larger = float(np.mean(focus)) * (np.exp2(growth) - 1)
     causes = {
         "subject's size": (larger, MOST_EXPLAINED),
@@ -64,7 +65,7 @@ def find_walk(evidence: Evidence, is_subject: NDArray[np.bool_]) -> float:
 
 
 def bridge(curve: Array) -> Array:
-    """The curve (t,) with its gaps filled from both sides."""
+    """The curve (t,), known somewhere, with its gaps filled from both sides."""
     known = np.isfinite(curve)
     places = np.arange(len(curve))
     return np.interp(places, places[known], curve[known])

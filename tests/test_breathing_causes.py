@@ -1,0 +1,64 @@
+"""What has a cause does not pulse: changes one way, a subject that moves, and how much a cause may account for."""
+
+import numpy as np
+import pytest
+
+from vdof.check.measure.evidence import Evidence
+from vdof.check.measure.motion import follow_subject
+from vdof.check.measure.pulse import Region, find_pulse, fit_within
+from vdof.check.measure.transitions import find_one_way
+
+
+def make_evidence(seconds, places, is_subject):
+    """Points that neither grow nor fade."""
+    columns = {
+        "x": places[0],
+        "y": places[1],
+        "growth": np.zeros(is_subject.shape),
+        "weight": np.ones(is_subject.shape),
+    }
+    frames, ids = np.arange(len(seconds)), np.arange(len(is_subject))
+    return Evidence(0, frames, seconds, frames < 0, ids, columns | {"is_subject": is_subject})
+
+
+def test_blur_that_goes_over_to_another_size_does_not_pulse():
+    seconds = np.arange(48) / 24
+    step = 2 / (1 + np.exp(-8 * (seconds - 1.2)))
+    assert np.allclose(find_one_way(step, seconds), step, atol=0.1)
+    assert not find_one_way(np.sin(2 * np.pi * seconds), seconds).any()
+    region = Region("plane of focus", np.repeat(step[None], 4, axis=0), 1.0, size=np.full(48, 0.5), sharp=1.3)
+    assert find_pulse(region, seconds, 2).score < 0.02
+
+
+def test_shares_stay_within_their_limits():
+    basis = np.stack([np.ones(10), np.arange(10.0)], axis=1)
+    values = basis @ np.array([2.0, -1.0])
+    free = fit_within(basis, values, np.array([-9.0, -9.0]), np.array([9.0, 9.0]))
+    assert free == pytest.approx([2, -1], abs=0.05)
+    held = fit_within(basis, values, np.array([0.0, 0.0]), np.array([9.0, 9.0]))
+    assert held.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("speed", [0.0, 0.06])
+def test_focus_may_follow_a_walking_subject_out_and_back_once(speed):
+    seconds = np.arange(96) / 24
+    rng = np.random.default_rng(0)
+    places = rng.uniform(0.1, 0.5, (2, 60, 1)) + np.zeros(96)
+    is_subject = np.zeros((60, 96))
+    is_subject[:20] = 1
+    places[0, :20] += speed * seconds
+    evidence = make_evidence(seconds, places, is_subject)
+    swell = 0.5 + 0.05 * np.sin(np.pi * seconds / 4) ** 2
+    found = follow_subject(evidence, swell, np.zeros(60, bool))
+    assert ("subject's way" in found) == (speed > 0)
+    if speed:
+        assert np.abs(found["subject's way"][0] - swell).max() < 0.01
+        pulse = 0.5 + 0.05 * np.sin(2 * np.pi * 1.5 * seconds)
+        assert np.ptp(follow_subject(evidence, pulse, np.zeros(60, bool))["subject's way"][0]) < 0.06
+
+
+def test_points_whose_growth_nobody_knows_are_no_cause():
+    seconds = np.arange(24) / 24
+    evidence = make_evidence(seconds, np.zeros((2, 60, 24)), np.ones((60, 24)))
+    evidence.columns["growth"][:] = np.nan
+    assert follow_subject(evidence, np.ones(24), np.ones(60, bool)) == {}

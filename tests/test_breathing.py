@@ -49,7 +49,7 @@ def look_at(index, picture, **more):
 
 def run_lens(gain=0.0, hertz=2.0, seconds=3.0, pull=False):
     """A wall behind the focus whose disparity wobbles; focus is planned."""
-    gauge, texture = LensGauge(0.012), make_texture()
+    gauge, texture = LensGauge(0.012, 0.4), make_texture()
     for index in range(round(seconds * RATE)):
         time = index / RATE
         focus = 0.5 - (0.3 * float(ease(np.array((time - 1) / 0.8))) if pull else 0.0)
@@ -122,7 +122,7 @@ def test_lens_gauge_flags_a_wobble_and_no_planned_pull():
 
 
 def test_shots_are_judged_by_themselves():
-    gauge, texture = LensGauge(0.012), make_texture()
+    gauge, texture = LensGauge(0.012, 0.4), make_texture()
     for index in range(60):
         coc = np.full(SIZE, 6.0 if index < 30 else 3 + 0.3 * math.sin(index), np.float32)
         shot = int(index >= 30)

@@ -49,16 +49,39 @@ def test_focus_may_follow_a_walking_subject_out_and_back_once(speed):
     places[0, :20] += speed * seconds
     evidence = make_evidence(seconds, places, is_subject)
     swell = 0.5 + 0.05 * np.sin(np.pi * seconds / 4) ** 2
-    found = follow_subject(evidence, swell, np.zeros(60, bool))
+    found = follow_subject(evidence, swell, np.zeros(60, bool), 0.4)
     assert ("subject's way" in found) == (speed > 0)
     if speed:
         assert np.abs(found["subject's way"][0] - swell).max() < 0.01
         pulse = 0.5 + 0.05 * np.sin(2 * np.pi * 1.5 * seconds)
-        assert np.ptp(follow_subject(evidence, pulse, np.zeros(60, bool))["subject's way"][0]) < 0.06
+        assert np.ptp(follow_subject(evidence, pulse, np.zeros(60, bool), 0.4)["subject's way"][0]) < 0.06
+
+
+def test_focus_that_follows_slowly_follows_size_slowly():
+    seconds = np.arange(48) / 24
+    evidence = make_evidence(seconds, np.zeros((2, 60, 48)), np.ones((60, 48)))
+    evidence.columns["growth"][:, 24] = 0.5
+    slow, fast = (
+        follow_subject(evidence, np.ones(48), np.ones(60, bool), smoothing_s)["subject's size, smoothed"][0]
+        for smoothing_s in (0.5, 0.02)
+    )
+    assert np.abs(np.diff(slow)).max() < 0.3 * np.abs(np.diff(fast)).max()
+
+
+def test_what_groups_do_not_agree_on_is_not_plotted():
+    seconds = np.arange(96) / 24
+    pulse = 0.1 * np.sin(2 * np.pi * seconds)
+    noise = np.stack([0.3 * np.sin(2 * np.pi * (k + 1.5) * seconds) for k in range(4)])
+    alone, shared = (
+        find_pulse(Region("background", curves, 1.0), seconds, 2) for curves in (noise, pulse + 0.2 * noise)
+    )
+    assert alone.score < 0.02
+    assert np.abs(alone.breathing).max() < 0.05
+    assert np.sqrt(np.square(shared.breathing).mean()) == pytest.approx(shared.score, rel=0.15)
 
 
 def test_points_whose_growth_nobody_knows_are_no_cause():
     seconds = np.arange(24) / 24
     evidence = make_evidence(seconds, np.zeros((2, 60, 24)), np.ones((60, 24)))
     evidence.columns["growth"][:] = np.nan
-    assert follow_subject(evidence, np.ones(24), np.ones(60, bool)) == {}
+    assert follow_subject(evidence, np.ones(24), np.ones(60, bool), 0.4) == {}

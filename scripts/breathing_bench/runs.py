@@ -14,6 +14,9 @@ from vdof.check.measure.pixel_gauge import PixelGauge
 from vdof.check.verdict import Breathing
 from vdof.focus.observe import smooth_track
 
+SMOOTHING_S = 0.4
+"""How slowly focus follows, s: standard deviation of a window, as `focus.smoothing_s`."""
+
 
 def run_pipeline(setting: Film, wobble: Wobble, noise: float = 0.004) -> Breathing:
     """vdof's own coc: disparity with grain, and focus that follows it unless it is pulled."""
@@ -26,8 +29,10 @@ def run_pipeline(setting: Film, wobble: Wobble, noise: float = 0.004) -> Breathi
     times = np.array([item.seconds for item in frames])
     is_planned = setting.kind == "pull"
     if not is_planned:
-        focus = smooth_track(np.array([a * f + b * span for f, (a, b) in zip(focus, seen, strict=True)]), times, 0.4)
-    gauge = LensGauge(1.0)
+        focus = smooth_track(
+            np.array([a * f + b * span for f, (a, b) in zip(focus, seen, strict=True)]), times, SMOOTHING_S
+        )
+    gauge = LensGauge(1.0, SMOOTHING_S)
     ratio = 320 / setting.size[1]
     size = (320, round(setting.size[0] * ratio))
     for number, (item, (gain, offset)) in enumerate(zip(frames, seen, strict=True)):

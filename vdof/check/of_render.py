@@ -39,7 +39,7 @@ class RenderCheck:
     def __init__(self, config: CheckConfig, focus: FocusConfig, plan: Plan, width_px: int) -> None:
         self._config = config
         self._plan = plan
-        self._breathing = LensGauge(config.pipeline_stops)
+        self._breathing = LensGauge(config.pipeline_stops, focus.smoothing_s)
         self._diagnostics = all_gauges() if config.diagnostics else []
         self._traces = ReportGauge(width_px)
         self._is_planned = [choose_focus(focus, report.entry).mode in PLANNED_MODES for report in plan.reports]

@@ -32,10 +32,11 @@ Array = NDArray[np.float64]
 
 
 class LensGauge(ShotGauge):
-    """A `Gauge` of the rendered coc."""
+    """A `Gauge` of the rendered coc; `smoothing_s` is how slowly its focus follows (`vdof.focus.config`)."""
 
-    def __init__(self, threshold: float) -> None:
+    def __init__(self, threshold: float, smoothing_s: float) -> None:
         super().__init__("pipeline", threshold, _TREND_ORDER, ("coc", "weight", "is_subject"))
+        self._smoothing_s = smoothing_s
 
     def _restart(self) -> None:
         super()._restart()
@@ -56,7 +57,7 @@ class LensGauge(ShotGauge):
         self._lenses.append(look.lens)
 
     def _reduce(self, evidence: Evidence) -> list[Stretch]:
-        return [find_regions(evidence, self._lenses, SHARP * self._size)]
+        return [find_regions(evidence, self._lenses, SHARP * self._size, self._smoothing_s)]
 
 
 def to_grey(picture: np.ndarray) -> NDArray[np.uint8]:
@@ -72,7 +73,7 @@ def weigh(coc: np.ndarray, sharp: float) -> np.ndarray:
     return 1 / (1 + np.square(spread / (_EDGE * (np.abs(coc) + sharp))))
 
 
-def find_regions(evidence: Evidence, lenses: list[LensState], sharp: float) -> Stretch:
+def find_regions(evidence: Evidence, lenses: list[LensState], sharp: float, smoothing_s: float) -> Stretch:
     """How the coc of each depth region departs from what it should be."""
     stretch = Stretch(evidence.shot, evidence.frames, evidence.seconds, [])
     coc, weight = evidence.columns["coc"], evidence.columns["weight"]
@@ -84,7 +85,7 @@ def find_regions(evidence: Evidence, lenses: list[LensState], sharp: float) -> S
     settled = focus if has_plan else split_bands(focus, evidence.seconds, _TREND_ORDER)[0]
     planned = np.where(np.isfinite(coc), scale * (settled - disparity), np.nan)
     grown = -scale * disparity * (np.exp2(evidence.total_growth) - 1)
-    followed = {} if has_plan else follow_subject(evidence, focus, np.abs(usual) < 1.25 * sharp)
+    followed = {} if has_plan else follow_subject(evidence, focus, np.abs(usual) < 1.25 * sharp, smoothing_s)
     groups, seen = evidence.groups, np.isfinite(coc)
     for name, is_in in split_depth(usual, sharp).items():
         share = find_share(seen, seen, is_in, _LEAST)

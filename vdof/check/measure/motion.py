@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from vdof.check.measure.curves import fit_common
 from vdof.check.measure.evidence import Evidence
 from vdof.check.measure.transitions import find_swell, smooth_over
-from vdof.focus.config import FocusConfig
 from vdof.focus.observe import smooth_track
 
 MOST_EXPLAINED = 2.0
@@ -25,11 +24,13 @@ _WALK_S = 0.5
 Array = NDArray[np.float64]
 
 
-def follow_subject(evidence: Evidence, focus: Array, is_in_focus: NDArray[np.bool_]) -> dict[str, tuple[Array, float]]:
+def follow_subject(
+    evidence: Evidence, focus: Array, is_in_focus: NDArray[np.bool_], smoothing_s: float
+) -> dict[str, tuple[Array, float]]:
     """What focus (t,), 1/m, may do because its subject moves: curves (t,) in 1/m, and the most of each that counts.
 
     Disparity grows with the subject's size. A subject that goes through the picture turns and stretches, so that its size
-    tells little: its focus may go out and back once.
+    tells little: its focus may go out and back once. `smoothing_s` is how slowly focus follows.
     """
     is_subject = np.nan_to_num(evidence.columns["is_subject"]).mean(axis=1) > 0.5 * np.isfinite(
         evidence.columns["x"]
@@ -44,7 +45,7 @@ def follow_subject(evidence: Evidence, focus: Array, is_in_focus: NDArray[np.boo
     larger = float(np.mean(focus)) * (np.exp2(growth) - 1)
     causes = {
         "subject's size": (larger, MOST_EXPLAINED),
-        "subject's size, smoothed": (smooth_track(larger, evidence.seconds, FocusConfig().smoothing_s), MOST_EXPLAINED),
+        "subject's size, smoothed": (smooth_track(larger, evidence.seconds, smoothing_s), MOST_EXPLAINED),
     }
     if is_subject.sum() >= _FEWEST and find_walk(evidence, is_subject) > _WALK:
         causes["subject's way"] = (find_swell(focus, evidence.seconds), 1.0)

@@ -72,7 +72,7 @@ class Pulse:
     score: float
     bands: dict[str, float]
     breathing: Array
-    """(t,) the breathing band of its curve, causes taken out."""
+    """(t,) stops, nan where not judged: the breathing band of its curve, causes taken out, as far as the groups agree on it."""
     power: Array
     """(t,) power of `band`, squared stops: what the groups share, and of that as much as they agree on."""
     explained: float
@@ -101,7 +101,7 @@ def find_pulse(region: Region, seconds: Array, trend_order: int) -> Pulse | None
         band,
         scores[band],
         {name: find_rms(region, amount) for name, amount in zip(BANDS, (drift, breathing, flicker), strict=True)},
-        np.where(is_judged, region.to_stops(breathing.mean(axis=0)), np.nan),
+        keep_shared(region.to_stops(breathing.mean(axis=0)), powers["breathing"], seconds, is_judged),
         powers[band],
         1 - min(1.0, after**2 / before**2) if before > 0 else 0.0,
         float(region.to_stops(np.asarray(breathing.std(axis=0))).mean()),
@@ -125,6 +125,13 @@ def find_power(layer: Array, region: Region, seconds: Array, is_judged: NDArray[
     whole = slide(np.square(layer).mean(axis=0), seconds, WORST_S)
     coherence = np.clip(shared / np.maximum(whole, 1e-12), 0, 1)
     return np.where(is_judged, coherence * region.to_power(common_power(layer), seconds), 0.0)
+
+
+def keep_shared(curve: Array, power: Array, seconds: Array, is_judged: NDArray[np.bool_]) -> Array:
+    """The curve (t,) made so small that its power around every moment is at most `power`; nan where it is not judged."""
+    whole = slide(np.where(is_judged, np.square(curve), 0.0), seconds, WORST_S)
+    share = slide(power, seconds, WORST_S) / np.maximum(whole, 1e-12)
+    return np.where(is_judged, curve * np.sqrt(np.clip(share, 0, 1)), np.nan)
 
 
 def limit_to_shown(

@@ -1,204 +1,261 @@
-"""The splat as Triton kernels for CUDA: the same records, spans, groups and order as the other backends.
+"""The splat as Triton kernels for CUDA: the same sources, spans, groups and order as the other backends.
 
-One kernel adds the ends of every span with atomics (so that the last bits may differ from run to run), torch integrates
-along the rows, a second kernel interpolates the half-resolution groups and composites each pixel in registers. Imported
-only when this backend is used. With TRITON_INTERPRET=1 it runs on the CPU, slowly, which is how it is tested.
+A program takes a row of sources, merges them where they are splatted at half resolution, and adds the ends of their spans
+with atomics (so that the last bits may differ from run to run). A second kernel integrates along the rows, a third
+interpolates the half-resolution groups and composites. No list of sources is made and nothing is read back.
+
+Imported only when this backend is used. With TRITON_INTERPRET=1 it runs on the CPU, slowly, which is how it is tested.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from vdof.bokeh.aperture import FINE_OFFSET, STEPS_PER_PIXEL, SpanTable
-from vdof.bokeh.layers import CLIP_ROOM, CLIP_ROOM_LEFT, FULL_CLIP, Layers, field_of_view
-from vdof.bokeh.small_discs import STEPS
-from vdof.bokeh.torch_records import Cut, Records, list_records, radius_at
+from vdof.bokeh.aperture import SpanTable
+from vdof.bokeh.layers import HALF_FROM, Layers, field_of_view
+from vdof.bokeh.torch_records import Cut
 from vdof.bokeh.torch_splat import place_table
+from vdof.bokeh.triton_sources import (
+    FULL_VARIANCE,
+    HALF_VARIANCE,
+    LEAST_LIGHT,
+    clip_shift,
+    clip_span,
+    clipped_share,
+    find_group,
+    find_groups,
+    half_share,
+    span_at,
+)
 
 BAND_BYTES = 2 * 2**30
 """Accumulators held at a time; a band has as many rows as fit."""
-BLOCK = 256
-"""Records or pixels per program."""
-ROWS = 4
-"""Rows of the discs per program."""
+BLOCK = 128
+"""Sources or pixels per program."""
+FAINT = tl.constexpr(1e-3)
+"""Opacity from which a source counts."""
 
 
 def splat(layers: Layers, table: SpanTable, borders: Tensor, cat_eye: float, squeeze: float) -> Tensor:
     """Layers of sources -> picture (H,W,3), the layers' margin taken off."""
     _, height, width = layers.radius.shape
-    margin, device = layers.margin, borders.device
-    spans, gain = place_table(table, device)[0], torch.from_numpy(table.gain)
-    groups = borders.numel() + 1 + max(layers.group_shift)
+    margin = layers.margin
     cuts = [Cut(*field_of_view(layers, cat_eye, squeeze, fold).tolist()) for fold in (1, 2)]
-    full, half = (list_records(layers, table, borders, cut, fold) for cut, fold in zip(cuts, (1, 2), strict=True))
-    size = ((height + 1) // 2, (width + 1) // 2)
-    coarse = add_spans(half, spans, gain, table.max_row, cuts[1], 0, size, groups) if half.x.numel() else None
-    out = torch.empty(height - 2 * margin, width - 2 * margin, 3, device=device)
+    size = (height + 1) // 2, (width + 1) // 2
+    has_half = margin > HALF_FROM
+    coarse = add_sources(layers, table, borders, cuts[1], 0, size) if has_half else borders
+    out = torch.empty(height - 2 * margin, width - 2 * margin, 3, device=borders.device)
+    groups = borders.numel() + 1 + max(layers.group_shift)
     band = max(2, BAND_BYTES // ((width + 2) * groups * 16))
     for first in range(margin, height - margin, band):
         rows = min(band, height - margin - first)
-        sums = add_spans(full, spans, gain, table.max_row, cuts[0], first, (rows, width), groups)
-        composite(sums, coarse, first, size, margin, out[first - margin : first - margin + rows])
+        sums = add_sources(layers, table, borders, cuts[0], first, (rows, width))
+        part = out[first - margin : first - margin + rows]
+        _composite_kernel[(rows, triton.cdiv(part.shape[1], BLOCK))](
+            *(sums, coarse, part, first, margin, part.shape[1], width + 2, *size, groups),
+            HAS_HALF=has_half,
+            BLOCK=BLOCK,
+        )
     return out
 
 
-def add_spans(
-    records: Records,
-    spans: Tensor,
-    gain: Tensor,
-    max_row: int,
-    cut: Cut,
-    first: int,
-    size: tuple[int, int],
-    groups: int,
+def add_sources(
+    layers: Layers, table: SpanTable, borders: Tensor, cut: Cut, first: int, size: tuple[int, int]
 ) -> Tensor:
-    """Light per pixel and group of `size` (rows, width) from row `first` on: (rows,width + 2,groups,4)."""
+    """Light of the `size` (rows, width) pixels from row `first` on, at the resolution of `cut`: (rows,groups,width + 2,4)."""
     rows, width = size
-    ends = torch.zeros(rows, width + 2, groups, 4, device=spans.device)
-    count = records.x.numel()
-    reach = int(max(float(radius_at(records.position[0])), 0.5) + 0.5) if count else 0
-    y, group = records.y.int(), records.group.int()
-    for part in range(spans.shape[0]):
-        _add_spans_kernel[(triton.cdiv(count, BLOCK), triton.cdiv(2 * reach + 1, ROWS))](
-            *(records.x, y, records.position, records.side, group, records.light.contiguous(), spans[part], ends),
-            *(count, first, rows, width, groups, max_row, reach, spans.shape[2]),
-            *(float(gain[0, part]), float(gain[1, part]), cut.x, cut.y, cut.shift_per_px, cut.squeeze),
-            STEPS=STEPS_PER_PIXEL,
-            FINE=STEPS,
-            OFFSET=FINE_OFFSET,
-            ROWS=ROWS,
-            FULL=FULL_CLIP,
-            ROOM=CLIP_ROOM,
-            ROOM_LEFT=CLIP_ROOM_LEFT,
+    device, fold = borders.device, int(cut.fold)
+    spans, gain = place_table(table, device)
+    groups = borders.numel() + 1 + max(layers.group_shift)
+    ends = torch.zeros(rows, groups, width + 2, 4, device=device)
+    top = max(0, first - table.max_row)
+    height = min(-(-layers.radius.shape[1] // fold), first + rows + table.max_row) - top
+    for layer, shift in enumerate(layers.group_shift):
+        colour, radius, weight = (part[layer] for part in (layers.colour, layers.radius, layers.weight))
+        _add_kernel[(triton.cdiv(width, BLOCK), height)](
+            *(colour, radius.contiguous(), weight, borders, spans, gain, place_clip(table, device), ends),
+            *(top, first, rows, width, *radius.shape, groups, borders.numel(), shift, table.max_row, spans.shape[2]),
+            *(table.area, cut.x, cut.y, cut.shift_per_px, cut.squeeze),
+            PARTS=spans.shape[0],
+            FOLD=fold,
             HAS_CUT=cut.shift_per_px > 0,
             BLOCK=BLOCK,
         )
-    return ends.cumsum(1)
+    _integrate_kernel[(rows * groups,)](ends, width + 2, BLOCK=BLOCK)
+    return ends
 
 
-def composite(
-    sums: Tensor, coarse: Tensor | None, first: int, coarse_size: tuple[int, int], margin: int, out: Tensor
-) -> None:
-    """Write the picture rows `out` (rows,W,3) from the groups of the rows `first` on."""
-    rows, width = out.shape[:2]
-    _composite_kernel[(rows, triton.cdiv(width, BLOCK))](
-        *(sums, sums if coarse is None else coarse, out, first, margin, width, sums.shape[1]),
-        *coarse_size,
-        GROUPS=sums.shape[2],
-        HAS_HALF=coarse is not None,
-        BLOCK=BLOCK,
-    )
+@lru_cache(maxsize=8)
+def place_clip(table: SpanTable, device: torch.device) -> Tensor:
+    """The table of clipped shares on the device, copied once."""
+    return torch.from_numpy(table.clip).to(device)
 
 
 @triton.jit
-def _add_spans_kernel(
-    x_at, y_at, position_at, side_at, group_at, light_at, spans, ends,
-    count, first, rows, width, groups, max_row, reach, radii, gain_before, gain_behind, cut_x, cut_y, cut_shift, squeeze,
-    STEPS: tl.constexpr, FINE: tl.constexpr, OFFSET: tl.constexpr, ROWS: tl.constexpr, FULL: tl.constexpr,
-    ROOM: tl.constexpr, ROOM_LEFT: tl.constexpr, HAS_CUT: tl.constexpr, BLOCK: tl.constexpr,
+def _add_kernel(
+    colour, radius, weight, borders, spans, gain, clip, ends,
+    top, first, rows, width, full_height, full_width, groups, count, shift, max_row, radii,
+    area, cut_x, cut_y, cut_shift, squeeze,
+    PARTS: tl.constexpr, FOLD: tl.constexpr, HAS_CUT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    k = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    is_record = k < count
-    x = tl.load(x_at + k, mask=is_record, other=0.0)
-    y = tl.load(y_at + k, mask=is_record, other=-(1 << 30))
-    position = tl.load(position_at + k, mask=is_record, other=0.0)
-    side = tl.load(side_at + k, mask=is_record, other=1.0)
-    group = tl.load(group_at + k, mask=is_record, other=0)
-    channel = tl.arange(0, 4)
-    light = tl.load(light_at + k[:, None] * 4 + channel[None, :], mask=is_record[:, None], other=0.0)
-    j = position.to(tl.int32)
-    t = position - j
-    size = tl.maximum(position / FINE, (position - OFFSET) / STEPS)
-    bright = tl.where(side > 0, gain_behind, gain_before)
-    amount = -cut_shift * tl.minimum(size / FULL, 1.0)
-    shift_x, shift_y = (x - cut_x) * amount, (y - cut_y) * amount
-    for n in tl.static_range(ROWS):
-        dy = tl.program_id(1) * ROWS + n - reach
-        target = y + dy - first
-        is_here = is_record & (target >= 0) & (target < rows) & (tl.abs(dy) <= tl.maximum(size, 0.5) + 0.5)
-        row = tl.where(side > 0, max_row + dy, max_row - dy)
-        at = spans + (row * radii + j) * 3
-        centre, half = tl.load(at, mask=is_here, other=0.0), tl.load(at + 1, mask=is_here, other=0.0)
-        height = tl.load(at + 2, mask=is_here, other=0.0)
-        centre += t * (tl.load(at + 3, mask=is_here, other=0.0) - centre)
-        half += t * (tl.load(at + 4, mask=is_here, other=0.0) - half)
-        height += t * (tl.load(at + 5, mask=is_here, other=0.0) - height)
-        left, right = x + side * centre - half, x + side * centre + half
+    """Add the ends of the spans of a row of sources, full resolution (FOLD 1) or merged over 2x2 pixels (FOLD 2)."""
+    x = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    y = top + tl.program_id(1)
+    leader = 0
+    while leader < FOLD * FOLD:
+        r, light, opacity = _pick(
+            colour, radius, weight, borders, x, y, full_height, full_width, count, leader, FOLD, BLOCK
+        )
+        square = r * r / (FOLD * FOLD)
+        if FOLD == 2:
+            square = tl.maximum(square - (HALF_VARIANCE - FULL_VARIANCE), 0.0)
+        size = tl.sqrt(square)
+        disc = area * tl.maximum(square - FULL_VARIANCE, LEAST_LIGHT)
+        side = tl.where(r >= 0, 1.0, -1.0)
+        centre = x + 0.5
+        shift_x, shift_y = clip_shift(centre, y, size, cut_x, cut_y, cut_shift)
         if HAS_CUT:
-            off = dy - side * shift_y * size
-            circle = size + tl.maximum(ROOM - size / FULL, ROOM_LEFT)
-            chord = tl.sqrt(tl.maximum(circle * circle - off * off, 0.0)) / squeeze
-            middle = x + side * shift_x * size / squeeze
-            left, right = tl.maximum(left, middle - chord), tl.minimum(right, middle + chord)
-        is_lit = is_here & (half > 0) & (left < right)
-        gain = bright * height
-        line = target.to(tl.int64) * (width + 2)
-        for end in tl.static_range(2):
-            edge = tl.minimum(tl.maximum(left if end == 0 else right, 0.0), width * 1.0)
-            signed = gain if end == 0 else -gain
-            i = edge.to(tl.int32)
-            u = edge - i
-            to = ends + (((line + i) * groups + group) * 4)[:, None] + channel[None, :]
-            tl.atomic_add(to, light * (signed * (1 - u))[:, None], mask=is_lit[:, None])
-            tl.atomic_add(to + groups * 4, light * (signed * u)[:, None], mask=is_lit[:, None])
+            disc *= clipped_share(clip, shift_x, shift_y)
+        light *= (opacity / disc)[:, None]
+        group, other, share = find_groups(r, borders, count)
+        reach = tl.where(opacity > 0, tl.floor(tl.maximum(size, 0.5) + 0.5), -1.0)
+        most = tl.max(reach, 0).to(tl.int32)
+        target, last = tl.maximum(y - most, first), tl.minimum(y + most, first + rows - 1)
+        while target <= last:
+            dy = target - y
+            is_here = reach >= tl.abs(dy)
+            line = ((target - first).to(tl.int64) * groups + shift) * (width + 2)
+            for part in tl.static_range(PARTS):
+                part_spans = spans + part * (2 * max_row + 1) * radii * 3
+                left, right, bright = span_at(part_spans, centre, dy, size, side, max_row, radii, is_here)
+                if HAS_CUT:
+                    left, right = clip_span(left, right, centre, dy, size, side, shift_x, shift_y, squeeze)
+                bright *= tl.where(side > 0, tl.load(gain + PARTS + part), tl.load(gain + part))
+                is_lit = is_here & (left < right)
+                left = tl.minimum(tl.maximum(left, 0.0), width * 1.0)
+                right = tl.minimum(tl.maximum(right, 0.0), width * 1.0)
+                _add_span(ends, line + group * (width + 2), left, right, light * (bright * share)[:, None], is_lit)
+                is_lit &= other != group
+                bright *= 1 - share
+                _add_span(ends, line + other * (width + 2), left, right, light * bright[:, None], is_lit)
+            target += 1
+        leader += 1
+
+
+@triton.jit
+def _pick(
+    colour, radius, weight, borders, x, y, height, width, count, leader, FOLD: tl.constexpr, BLOCK: tl.constexpr
+):
+    """Radius, light (BLOCK,4) of opacity 1 and opacity of the sources at (x, y).
+
+    Of the four pixels of a half-resolution cell those of one depth group are one source, kept by the first of them.
+    """
+    if FOLD == 1:
+        r, w, light = _load(colour, radius, weight, x, y, height, width, FOLD)
+        return r, light, w
+    own, w, light = _load(colour, radius, weight, 2 * x + leader % 2, 2 * y + leader // 2, height, width, FOLD)
+    group, is_first = find_group(own, borders, count), w > 0
+    opacity, r, light = w * 0, w * 0, light * 0
+    for n in tl.static_range(4):
+        near, w, tone = _load(colour, radius, weight, 2 * x + n % 2, 2 * y + n // 2, height, width, FOLD)
+        w = tl.where(find_group(near, borders, count) == group, w, 0.0)
+        is_first &= (w == 0) | (n >= leader)
+        opacity += w
+        r += w * near
+        light += w[:, None] * tone
+    whole = tl.maximum(opacity, 1e-20)
+    return r / whole, light / whole[:, None], tl.where(is_first, opacity / 4, 0.0)
+
+
+@triton.jit
+def _load(colour, radius, weight, x, y, height, width, FOLD: tl.constexpr):
+    """Radius, opacity at this resolution and (r, g, b, 1) of the pixels (x, y)."""
+    is_inside = (x < width) & (y < height)
+    at = y.to(tl.int64) * width + x
+    r = tl.load(radius + at, mask=is_inside, other=0.0)
+    share = half_share(r) if FOLD == 2 else 1 - half_share(r)
+    w = tl.load(weight + at, mask=is_inside, other=0.0).to(tl.float32) * share
+    w = tl.where(w > FAINT, w, 0.0)
+    channel = tl.arange(0, 4)[None, :]
+    mask = is_inside[:, None] & (channel < 3)
+    return r, w, tl.load(colour + at[:, None] * 3 + channel, mask=mask, other=1.0).to(tl.float32)
+
+
+@triton.jit
+def _add_span(ends, line, left, right, light, mask):
+    """Both ends of spans, each shared between the two pixels about its fractional position."""
+    channel = tl.arange(0, 4)[None, :]
+    for end in tl.static_range(2):
+        edge = left if end == 0 else right
+        i = edge.to(tl.int32)
+        u = (edge - i)[:, None]
+        signed = light if end == 0 else -light
+        to = ends + (line + i)[:, None] * 4 + channel
+        tl.atomic_add(to, signed * (1 - u), mask=mask[:, None])
+        tl.atomic_add(to + 4, signed * u, mask=mask[:, None])
+
+
+@triton.jit
+def _integrate_kernel(ends, width, BLOCK: tl.constexpr):
+    """Running sums along one row of one group, in place."""
+    channel = tl.arange(0, 4)[None, :]
+    line = ends + tl.program_id(0).to(tl.int64) * width * 4
+    carried = tl.zeros([4], tl.float32)
+    start = 0
+    while start < width:
+        x = (start + tl.arange(0, BLOCK))[:, None]
+        value = tl.load(line + x * 4 + channel, mask=x < width, other=0.0)
+        tl.store(line + x * 4 + channel, tl.cumsum(value, 0) + carried[None, :], mask=x < width)
+        carried += tl.sum(value, 0)
+        start += BLOCK
 
 
 @triton.jit
 def _composite_kernel(
-    sums, coarse, out, first, margin, width, stride, coarse_rows, coarse_width,
-    GROUPS: tl.constexpr, HAS_HALF: tl.constexpr, BLOCK: tl.constexpr,
+    sums, coarse, out, first, margin, width, stride, coarse_rows, coarse_width, groups,
+    HAS_HALF: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
+    """Lay the groups of a row of pixels over one another, front to back, as `composite` of `vdof.bokeh.torch_splat`."""
     row = tl.program_id(0)
     x = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    is_pixel = x < width
-    here = sums + ((row * stride + x + margin).to(tl.int64) * GROUPS) * 4
+    mask, channel = (x < width)[:, None], tl.arange(0, 4)[None, :]
+    here = sums + (row.to(tl.int64) * groups * stride + x + margin)[:, None] * 4 + channel
     v = tl.minimum(tl.maximum((row + first) * 0.5 - 0.25, 0.0), coarse_rows - 1.0)
     u = tl.minimum(tl.maximum((x + margin) * 0.5 - 0.25, 0.0), coarse_width - 1.0)
     j, i = v.to(tl.int32), u.to(tl.int32)
-    v, u = v - j, u - i
-    below, beside = tl.minimum(j + 1, coarse_rows - 1), tl.minimum(i + 1, coarse_width - 1)
-    red, green, blue = tl.zeros([BLOCK], tl.float32), tl.zeros([BLOCK], tl.float32), tl.zeros([BLOCK], tl.float32)
-    deep_red, deep_green, deep_blue = red, red, red
-    deep, open_share = red, red + 1.0
-    for g in range(GROUPS):
-        r, n, b, a = red, red, red, red
-        for c in tl.static_range(4):
-            value = tl.load(here + g * 4 + c, mask=is_pixel, other=0.0)
-            if HAS_HALF:
-                top, bottom = (
-                    coarse + j * (coarse_width + 2) * GROUPS * 4,
-                    coarse + below * (coarse_width + 2) * GROUPS * 4,
-                )
-                tl0 = tl.load(top + (i * GROUPS + g) * 4 + c, mask=is_pixel, other=0.0)
-                tl1 = tl.load(top + (beside * GROUPS + g) * 4 + c, mask=is_pixel, other=0.0)
-                bl0 = tl.load(bottom + (i * GROUPS + g) * 4 + c, mask=is_pixel, other=0.0)
-                bl1 = tl.load(bottom + (beside * GROUPS + g) * 4 + c, mask=is_pixel, other=0.0)
-                left, right = tl0 + v * (bl0 - tl0), tl1 + v * (bl1 - tl1)
-                value += left + u * (right - left)
-            if c == 0:
-                r = value
-            elif c == 1:
-                n = value
-            elif c == 2:
-                b = value
-            else:
-                a = value
-        is_lit = (a > 1e-5) & (open_share > 0)
-        k = tl.where(is_lit, tl.minimum(open_share / tl.maximum(a, 1e-5), 1.0), 0.0)
-        fade = tl.where(is_lit, 1.0 - tl.minimum(a * 10, 1.0), 1.0)
-        red += r * k
-        green += n * k
-        blue += b * k
-        deep_red = deep_red * fade + r * k
-        deep_green = deep_green * fade + n * k
-        deep_blue = deep_blue * fade + b * k
-        deep = deep * fade + a * k
-        open_share -= a * k
-    rest = tl.maximum(open_share, 0.0) / tl.maximum(deep, 1e-5)
-    to = out + (row * width + x) * 3
-    tl.store(to, tl.maximum(red + deep_red * rest, 0.0), mask=is_pixel)
-    tl.store(to + 1, tl.maximum(green + deep_green * rest, 0.0), mask=is_pixel)
-    tl.store(to + 2, tl.maximum(blue + deep_blue * rest, 0.0), mask=is_pixel)
+    v, u = v - j, (u - i)[:, None]
+    line = groups * (coarse_width + 2).to(tl.int64)
+    top, below = j * line, tl.minimum(j + 1, coarse_rows - 1) * line
+    colour = tl.zeros([BLOCK, 4], tl.float32)
+    deepest = colour
+    g = 0
+    while g < groups:
+        group = tl.load(here + g * stride * 4, mask=mask, other=0.0)
+        if HAS_HALF:
+            beside = tl.minimum(i + 1, coarse_width - 1)[:, None] * 4 + channel
+            at = coarse + g * (coarse_width + 2) * 4
+            left, right = _lerp(at, top, below, i[:, None] * 4 + channel, v), _lerp(at, top, below, beside, v)
+            group += left + u * (right - left)
+        alpha = tl.sum(tl.where(channel == 3, group, 0.0), 1)[:, None]
+        open_share = tl.maximum(1 - tl.sum(tl.where(channel == 3, colour, 0.0), 1), 0.0)[:, None]
+        is_lit = (alpha > 1e-5) & (open_share > 0)
+        visible = tl.where(is_lit, group * tl.minimum(open_share / tl.maximum(alpha, 1e-5), 1.0), 0.0)
+        deepest = tl.where(is_lit, deepest * (1 - tl.minimum(alpha * 10, 1.0)), deepest) + visible
+        colour += visible
+        g += 1
+    rest = tl.maximum(1 - tl.sum(tl.where(channel == 3, colour, 0.0), 1), 0.0)
+    rest /= tl.maximum(tl.sum(tl.where(channel == 3, deepest, 0.0), 1), 1e-5)
+    to = out + (row.to(tl.int64) * width + x)[:, None] * 3 + channel
+    tl.store(to, tl.maximum(colour + deepest * rest[:, None], 0.0), mask=mask & (channel < 3))
+
+
+@triton.jit
+def _lerp(at, top, below, x, v):
+    """Values between the rows `top` and `below`."""
+    upper = tl.load(at + top * 4 + x)
+    return upper + v * (tl.load(at + below * 4 + x) - upper)

@@ -1,0 +1,123 @@
+"""What the Triton kernels share about a source: its depth groups, its share at each resolution, its spans.
+
+Device functions only; step by step as `vdof.bokeh.torch_records` and `spans_at` of `vdof.bokeh.torch_splat`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import triton
+import triton.language as tl
+
+from vdof.bokeh import aperture, ladder, layers, small_discs
+
+FINE, STEPS, OFFSET = (
+    tl.constexpr(value) for value in (small_discs.STEPS, aperture.STEPS_PER_PIXEL, aperture.FINE_OFFSET)
+)
+CLIP_STEPS, CLIP_ANGLES = tl.constexpr(aperture.CLIP_STEPS), tl.constexpr(aperture.CLIP_ANGLES)
+SOFT, FIRST_STEP, GROWTH = (tl.constexpr(value) for value in (ladder.SOFT, ladder.FIRST_STEP, ladder.GROWTH))
+HALF_FROM, HALF_FULLY = tl.constexpr(layers.HALF_FROM), tl.constexpr(layers.HALF_FULLY)
+FULL_VARIANCE, HALF_VARIANCE = tl.constexpr(layers.FULL_VARIANCE), tl.constexpr(layers.HALF_VARIANCE)
+LEAST_LIGHT = tl.constexpr(layers.LEAST_LIGHT)
+FULL_CLIP = tl.constexpr(layers.FULL_CLIP)
+CLIP_ROOM, CLIP_ROOM_LEFT = tl.constexpr(layers.CLIP_ROOM), tl.constexpr(layers.CLIP_ROOM_LEFT)
+QUARTER = tl.constexpr(math.pi / 2)
+
+
+@triton.jit
+def half_share(radius):
+    """Share of a source that is splatted at half resolution."""
+    return tl.minimum(tl.maximum((tl.abs(radius) - HALF_FROM) / (HALF_FULLY - HALF_FROM), 0.0), 1.0)
+
+
+@triton.jit
+def find_group(radius, borders, count):
+    """The group of every radius."""
+    group = (radius * 0).to(tl.int32)
+    n = 0
+    while n < count:
+        group += (radius >= tl.load(borders + n)).to(tl.int32)
+        n += 1
+    return group
+
+
+@triton.jit
+def find_groups(radius, borders, count):
+    """The group of every radius, the other group where a border is close, and the share of the first."""
+    group = find_group(radius, borders, count)
+    above = tl.load(borders + group, mask=group < count, other=float("inf")) - radius
+    below = radius - tl.load(borders + group - 1, mask=group > 0, other=-float("inf"))
+    zone = SOFT * (FIRST_STEP + GROWTH * tl.abs(radius))
+    other = tl.where(above < zone, group + 1, tl.where(below < zone, group - 1, group))
+    distance = tl.where(above < zone, above, below)
+    return group, other, tl.where(other != group, 0.5 + 0.5 * distance / zone, 1.0)
+
+
+@triton.jit
+def clip_shift(x, y, size, cut_x, cut_y, cut_shift):
+    """Displacement of the barrel's circle, in aperture radii, of discs at (x, y)."""
+    amount = -cut_shift * tl.minimum(size / FULL_CLIP, 1.0)
+    return (x - cut_x) * amount, (y - cut_y) * amount
+
+
+@triton.jit
+def clipped_share(clip, shift_x, shift_y):
+    """Share of its light that a disc has left whose cutting circle is displaced so; bilinear in the table `clip`."""
+    shift = tl.sqrt(shift_x * shift_x + shift_y * shift_y) * (CLIP_STEPS - 1)
+    turn = turn_of(shift_x, shift_y) * CLIP_ANGLES
+    i, j = tl.minimum(shift.to(tl.int32), CLIP_STEPS - 2), tl.minimum(turn.to(tl.int32), CLIP_ANGLES - 1)
+    u, v = shift - i, turn - j
+    at = clip + i * (CLIP_ANGLES + 1) + j
+    near, far = tl.load(at), tl.load(at + CLIP_ANGLES + 1)
+    near += v * (tl.load(at + 1) - near)
+    far += v * (tl.load(at + CLIP_ANGLES + 2) - far)
+    return near + u * (far - near)
+
+
+@triton.jit
+def turn_of(x, y):
+    """Angle of (x, y) in turns, 0..1 (arctangent: Abramowitz & Stegun, "Handbook of Mathematical Functions", 4.4.49)."""
+    wide, high = tl.abs(x), tl.abs(y)
+    ratio = tl.minimum(wide, high) / tl.maximum(tl.maximum(wide, high), 1e-20)
+    s = ratio * ratio
+    sum = -0.0161657367 + s * 0.0028662257
+    sum = -0.0752896400 + s * (0.0429096138 + s * sum)
+    sum = -0.1420889944 + s * (0.1065626393 + s * sum)
+    sum = -0.3333314528 + s * (0.1999355085 + s * sum)
+    angle = ratio * (1 + s * sum)
+    angle = tl.where(high > wide, QUARTER - angle, angle)
+    angle = tl.where(x < 0, 2 * QUARTER - angle, angle)
+    turn = tl.where(y < 0, -angle, angle) / (4 * QUARTER)
+    return tl.where(turn < 0, turn + 1, turn)
+
+
+@triton.jit
+def place_of(size):
+    """Position in the span table of a radius, px."""
+    return tl.minimum(size * FINE, size * STEPS + OFFSET)
+
+
+@triton.jit
+def span_at(spans, x, dy, size, side, max_row, radii, mask):
+    """Left and right end, px, and height of one part of the discs at `x`, `dy` rows below them; empty outside `mask`."""
+    place = place_of(size)
+    j = place.to(tl.int32)
+    t = place - j
+    at = spans + (tl.where(side > 0, max_row + dy, max_row - dy) * radii + j) * 3
+    centre, half = tl.load(at, mask=mask, other=0.0), tl.load(at + 1, mask=mask, other=0.0)
+    height = tl.load(at + 2, mask=mask, other=0.0)
+    centre += t * (tl.load(at + 3, mask=mask, other=0.0) - centre)
+    half += t * (tl.load(at + 4, mask=mask, other=0.0) - half)
+    height += t * (tl.load(at + 5, mask=mask, other=0.0) - height)
+    return x + side * centre - half, x + side * centre + half, height
+
+
+@triton.jit
+def clip_span(left, right, x, dy, size, side, shift_x, shift_y, squeeze):
+    """A span cut by the barrel's circle."""
+    off = dy - side * shift_y * size
+    circle = size + tl.maximum(CLIP_ROOM - size / FULL_CLIP, CLIP_ROOM_LEFT)
+    chord = tl.sqrt(tl.maximum(circle * circle - off * off, 0.0)) / squeeze
+    middle = x + side * shift_x * size / squeeze
+    return tl.maximum(left, middle - chord), tl.minimum(right, middle + chord)

@@ -118,10 +118,10 @@ def write(tmp_path, result, context, **changes):
 def test_report_holds_everything_and_loads_nothing(tmp_path, clips):
     text, page = write(tmp_path, make_result(), make_context(clips))
     for words in (
-        "The blur breathes: 0.21 stops RMS, where 0.08 is the limit.", "It pulses.", "Before and after", "Flagged ranges",
+        "The blur breathes: discs grow and shrink by about 16 %.", "It pulses.", "Before and after", "Flagged ranges",
         "0.08 to 0.29 s", "2\u20136", "Circle of confusion", "Focus distance", "12.5 px \u00b7 7.81 %", "2.00 \u2192 3.00 m",
         "~2.00 m", "Double edges", "More distance.", "1 fine", "1 not judged", "No pattern.", "lens.f_number=1.8",
-        "bokeh", "2.5 s", "torch",
+        "~8.00 m behind", "0.25 to 6 Hz", "bokeh", "2.5 s", "torch",
     ):  # fmt: skip
         assert words in page.text, words
     assert all(value.startswith("data:image/jpeg;base64,") for value in page.values("src"))
@@ -147,9 +147,19 @@ def test_report_of_a_foreign_clip_leaves_out_what_it_does_not_know(tmp_path, cli
 def test_fine_report_says_so(tmp_path, clips):
     fine = [Diagnostic("pop", "Popping", 0.1, 0.2, False, "Smooth.", "Nothing.")]
     _, page = write(tmp_path, make_result(FINE, fine), make_context(clips))
-    assert "The blur holds still: 0.01 stops RMS, below the limit of 0.08." in page.text
+    assert "The blur holds still. It is still." in page.text
     assert "Nothing found." in page.text
     assert "Flagged ranges" not in page.text
+
+
+def test_blur_of_a_smaller_render_is_in_its_own_pixels_and_sharp_follows_focus(tmp_path, clips):
+    context = make_context(clips, shots=1)
+    context.shots[0].measured.update(coc_background_px=25.0, width_px=320)
+    _, page = write(tmp_path, make_result(), context)
+    assert "12.5 px \u00b7 7.81 %" in page.text
+    ranges = re.search(r"([\d.]+)\u2013([\d.]+) \u2192 ([\d.]+)\u2013([\d.]+) m", page.text)
+    near, far, later_near, later_far = (float(part) for part in ranges.groups())
+    assert near < 2 < far < later_near < 3 < later_far
 
 
 def test_names_are_escaped(tmp_path):

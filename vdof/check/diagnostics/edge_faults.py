@@ -197,7 +197,9 @@ def _read(edges: Edges, amount: Floats, part: tuple[float, float], words: str) -
     if length < _LEAST:
         return Unjudged(_NO_LINE)
     detail = (
-        f"{words}: {score:.1f} times what shows" if score >= 1 else f"at the edge at most {score:.1f} of what shows"
+        f"{words}: {score:.1f} times what shows"
+        if score >= 1
+        else f"at the subject's edge {score:.1f} of what would show"
     )
     return Reading(score, _box(edges, amount), detail)
 

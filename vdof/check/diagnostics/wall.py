@@ -42,7 +42,7 @@ def measure(view: View) -> Reading | Unjudged:
     return Reading(
         score,
         enclose(view.distance < 12 * view.unit, 0.08),
-        f"the background's blur is {100 * level:.1f} % of the width, and from place to place {low / high:.2f} to 1",
+        f"the background's blur is {100 * level:.1f} % of the width, at its least {100 * low / high:.0f} % of its most",
     )
 
 

@@ -68,11 +68,12 @@ def describe(result: CheckResult, context: ReportContext, info: VideoInfo) -> di
         "facts": describe_clip(info, width, height, context),
         "verdict": breathing.verdict,
         "sentence": words.say_verdict(breathing),
-        "swing": words.say_swing(breathing.score),
         "breathing": breathing,
         "reason": words.as_sentence(breathing.reason),
         "mode": words.MODES.get(breathing.mode, breathing.mode),
-        "zero": words.ZEROS.get(breathing.mode, "0 is no change"),
+        "bands": [
+            (name, words.BANDS.get(name, ""), words.say_number(value, 2)) for name, value in breathing.bands.items()
+        ],
         "others": result.breathing[1:],
         "mode_names": words.MODE_NAMES,
         "say_number": words.say_number,
@@ -80,7 +81,7 @@ def describe(result: CheckResult, context: ReportContext, info: VideoInfo) -> di
         "more_spans": max(0, len(breathing.spans) - MOST_SPANS),
         "plots": plots,
         "readout": [{"name": plot.name, "times": plot.times, "curves": name_curves(plot.curves)} for plot in plots],
-        "shots": list_shots(tuple(context.shots), result, context.sharp_start),
+        "shots": list_shots(context.shots, result, context.sharp_start, width),
         "fine": [describe_finding(item) for item in result.diagnostics if item.found is False],
         "unjudged": [describe_finding(item) for item in result.diagnostics if item.found is None],
         **describe_run(context.record),
@@ -106,8 +107,8 @@ def describe_finding(item: Diagnostic) -> dict[str, Any]:
     share = item.score / item.threshold if item.threshold > 0 and math.isfinite(item.score) else 0.0
     return {
         "title": item.title,
-        "score": words.say_number(item.score),
-        "threshold": words.say_number(item.threshold),
+        "score": words.say_number(item.score, 2),
+        "threshold": words.say_number(item.threshold, 2),
         "bar": round(min(100.0, 50 * max(share, 0.0)), 1),
         "reason": words.as_sentence(item.reason),
         "action": words.as_sentence(item.action),

@@ -1,6 +1,7 @@
 """The report's table of shots, from what was rendered."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,12 +24,12 @@ class ShotRow:
     is_flagged: bool
 
 
-def list_shots(shots: list[ShotReport] | tuple[ShotReport, ...], result: CheckResult, start: int) -> list[ShotRow]:
-    """A row a shot. `start` is the frame of the source that is frame 0 of the file checked."""
-    return [describe_shot(shot, result, start) for shot in shots]
+def list_shots(shots: Sequence[ShotReport], result: CheckResult, start: int, width_px: int) -> list[ShotRow]:
+    """A row a shot. `start` is the frame of the source that is frame 0 of the file checked, which is `width_px` wide."""
+    return [describe_shot(shot, result, start, width_px) for shot in shots]
 
 
-def describe_shot(shot: ShotReport, result: CheckResult, start: int) -> ShotRow:
+def describe_shot(shot: ShotReport, result: CheckResult, start: int, width_px: int) -> ShotRow:
     entry, measured = shot.entry, shot.measured
     end = "end" if entry.last_frame == OPEN_END else str(entry.last_frame)
     subject, background = (find_distance(shot, key) for key in DISTANCES)
@@ -42,10 +43,10 @@ def describe_shot(shot: ShotReport, result: CheckResult, start: int) -> ShotRow:
         ("Frames", f"{entry.first_frame}\u2013{end}"),
         ("Lens", describe_lens(shot.lens)),
         ("Subject", f"{mark}{say_metres(subject)} m"),
-        ("Behind it", f"{mark}{say_metres(background)} m"),
+        ("Background", f"{mark}{say_metres(background)} m behind"),
         ("Focus", say_focus(measured)),
         ("Sharp", say_sharp(shot)),
-        ("Background blur", say_blur(pixels, width)),
+        ("Background blur", say_blur(pixels, width, width_px)),
         ("Breathing", say_breathing(measured, is_flagged)),
     ]
     return ShotRow(entry.name, [(column, tie_units(text)) for column, text in cells], is_flagged)
@@ -61,12 +62,12 @@ def read_number(measured: dict[str, Any], key: str) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def say_blur(pixels: float | None, width: float | None) -> str:
-    """In pixels and in % of the frame's width."""
-    if pixels is None:
+def say_blur(pixels: float | None, width: float | None, width_px: int) -> str:
+    """In % of the frame's width, which `pixels` count `width` of, and in pixels of a clip `width_px` wide."""
+    if pixels is None or not width:
         return say_number(None)
-    share = f" \u00b7 {100 * abs(pixels) / width:.2f} %" if width else ""
-    return f"{abs(pixels):.1f} px{share}"
+    share = abs(pixels) / width
+    return f"{share * width_px:.1f} px \u00b7 {100 * share:.2f} %"
 
 
 def say_focus(measured: dict[str, Any]) -> str:
@@ -79,21 +80,22 @@ def say_focus(measured: dict[str, Any]) -> str:
 
 
 def say_sharp(shot: ShotReport) -> str:
-    """Depth of field about the focus distance: nearest and farthest sharp distance."""
+    """Depth of field about the focus distance: nearest and farthest sharp distance, from where to where they move."""
     ends = shot.measured.get("focus_distance_m")
-    if not isinstance(ends, dict) or "first" not in ends:
+    if not isinstance(ends, dict) or "first" not in ends or "last" not in ends:
         return say_number(None)
     limit = SHARP_SHARE * shot.lens.sensor_width_mm
     try:
-        near, far = depth_of_field_limits(shot.lens, float(ends["first"]), limit)
+        ranges = [depth_of_field_limits(shot.lens, float(ends[end]), limit) for end in ("first", "last")]
     except ConfigError:
         return say_number(None)
-    return f"{say_metres(near)}\u2013{say_metres(far)} m"
+    said = dict.fromkeys(f"{say_metres(near)}\u2013{say_metres(far)}" for near, far in ranges)
+    return " \u2192 ".join(said) + " m"
 
 
 def say_breathing(measured: dict[str, Any], is_flagged: bool) -> str:
     value = read_number(measured, "breathing")
-    number = "" if value is None else f"{value:.2g} stops"
+    number = "" if value is None else f"{value:.3f} stops"
     if is_flagged:
         return f"{number} flagged".strip()
     return number or say_number(None)

@@ -5,40 +5,32 @@ import math
 from vdof.check.verdict import CANNOT_JUDGE, FLAGGED, Breathing, Span
 
 MODES = {
-    "pipeline": "measured from the blur that was rendered, against the blur that the shot log plans",
+    "pipeline": "measured from the blur that was rendered",
     "reference": "measured in the picture, against the sharp clip",
     "blind": "measured in the picture alone, without a sharp clip to compare with",
 }
-ZEROS = {
-    "pipeline": "0 is the blur that lens and focus ask for",
-    "reference": "0 is the blur as it changes slowly",
-    "blind": "0 is the blur as it changes slowly",
+BANDS = {
+    "drift": "slow, under 0.25 Hz: not judged",
+    "breathing": "0.25 to 6 Hz",
+    "flicker": "above 6 Hz",
 }
-"""What the curves of breathing are measured from."""
+"""What the bands of a pulse are."""
 MODE_NAMES = {"pipeline": "rendered blur", "reference": "against the sharp clip", "blind": "picture alone"}
 
 
 def say_verdict(breathing: Breathing) -> str:
-    """The one sentence at the top, with its number."""
-    threshold = f"{breathing.threshold:.2g}"
+    """The one sentence at the top, as one sees it; the reason below it has the numbers."""
     if breathing.verdict == CANNOT_JUDGE or not math.isfinite(breathing.score):
         return "Whether the blur breathes cannot be judged here."
     if breathing.verdict == FLAGGED:
-        return f"The blur breathes: {breathing.score:.2g} stops RMS, where {threshold} is the limit."
-    return f"The blur holds still: {breathing.score:.2g} stops RMS, below the limit of {threshold}."
+        return f"The blur breathes: discs grow and shrink by about {100 * (2**breathing.score - 1):.2g} %."
+    return "The blur holds still."
 
 
 def as_sentence(text: str) -> str:
     """With a capital and a full stop."""
     text = text.strip()
     return text if not text else text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
-
-
-def say_swing(stops: float) -> str:
-    """A number of stops as a change of the discs' diameter."""
-    if not math.isfinite(stops):
-        return ""
-    return f"discs grow and shrink by about {100 * (2**stops - 1):.2g} %"
 
 
 def say_span(span: Span, ends: tuple[float, float] | None) -> dict[str, str]:

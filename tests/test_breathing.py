@@ -260,6 +260,8 @@ def test_clip_and_reference_from_files(tmp_path):
         breathing(clip, reference=short)
     with pytest.raises(InputError, match="128x48"):
         breathing(clip, reference=wide)
+    with pytest.raises(InputError, match="does not exist; reference must be a video file"):
+        breathing(clip, reference=tmp_path / "none.mkv")
 
 
 def test_a_reference_of_another_rate_is_matched_by_time_or_refused(tmp_path):

@@ -210,5 +210,7 @@ def test_sound_only(tmp_path):
         frame.sample_rate = 48000
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    with pytest.raises(InputError, match="has no video stream"):
+    with pytest.raises(InputError, match="has no video stream; input must be a video file"):
         probe(path)
+    with pytest.raises(InputError, match="has no video stream; reference must be a video file"):
+        probe(path, argument="reference")

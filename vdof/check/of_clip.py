@@ -157,7 +157,7 @@ def iter_looks(
     video = video or VideoConfig()
     keys = find_key_stamps(info)
     first = frames.start if frames else 0
-    other = probe(reference, video) if reference is not None else None
+    other = probe(reference, video, "reference") if reference is not None else None
     with ExitStack() as stack:
         pairs = open_pairs(stack, info, other, video, frames, reference_start)
         waiting: deque[Pair] = deque()

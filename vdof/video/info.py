@@ -75,11 +75,11 @@ class Hdr10:
 
 
 @contextmanager
-def open_input(path: Path) -> Iterator[InputContainer]:
-    """Open a media file for reading. Raises InputError when it is missing, unreadable or not a media file."""
+def open_input(path: Path, argument: str = "input") -> Iterator[InputContainer]:
+    """Open a media file for reading. Raises InputError, which names the `argument`, when it is missing, unreadable or none."""
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise InputError(f"{path} {what}; input must be a video file")
+        raise InputError(f"{path} {what}; {argument} must be a video file")
     try:
         container = av.open(f"file:{path}", metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
@@ -90,21 +90,24 @@ def open_input(path: Path) -> Iterator[InputContainer]:
         yield container
 
 
-def find_main_video(container: InputContainer, path: Path) -> VideoStream:
+def find_main_video(container: InputContainer, path: Path, argument: str = "input") -> VideoStream:
     """The best video stream that is not a cover picture. Raises InputError when there is none."""
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
-        raise InputError(f"{path} has no video stream; input must be a video file")
+        raise InputError(f"{path} has no video stream; {argument} must be a video file")
     if streams[0].codec_context is None:
         raise InputError(f"{path} is in a video codec that this build of FFmpeg cannot decode; convert it first")
     return streams[0]
 
 
-def probe(path: Path | str, config: VideoConfig | None = None) -> VideoInfo:
-    """Read a clip's facts from its header and first frame. Raises InputError when it is not a readable video."""
+def probe(path: Path | str, config: VideoConfig | None = None, argument: str = "input") -> VideoInfo:
+    """Read a clip's facts from its header and first frame.
+
+    Raises InputError when it is not a readable video; `argument` is how the user calls it.
+    """
     path, config = Path(path), config or VideoConfig()
-    with open_input(path) as container:
-        stream = find_main_video(container, path)
+    with open_input(path, argument) as container:
+        stream = find_main_video(container, path, argument)
         frame = _decode_first_frame(container, stream, path)
         frame_format = frame.format
         is_rgb = is_rgb_format(frame_format.name)

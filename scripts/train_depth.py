@@ -25,6 +25,7 @@ import torch
 from train import images, people, scenes
 from train.batches import Batches, Material
 from train.export import write_graph, write_weights
+from train.scene_layout import SHARES
 from train.teacher import Teacher
 from train.training import Schedule, Training
 from train.validation import Kept, is_kept, validate, validation_set
@@ -60,7 +61,10 @@ def gather(options: argparse.Namespace) -> None:
 def draw(options: argparse.Namespace) -> None:
     """Fill WORK/scenes with `options.count` scenes of our own with true depth, made of the gathered pictures."""
     rng = np.random.default_rng(options.seed)
-    stage = scenes.Stage(images.load_folder(options.work / "images"), people.load_cutouts(options.work / "people"), rng)
+    shares = {kind: SHARES[kind] for kind in options.kinds}
+    stage = scenes.Stage(
+        images.load_folder(options.work / "images"), people.load_cutouts(options.work / "people"), rng, shares
+    )
     for index in range(options.count):
         scenes.save(stage.draw(), options.work / "scenes", f"{options.seed}_{index:04d}")
 
@@ -144,6 +148,7 @@ def _parse() -> argparse.Namespace:
     gathering.add_argument("--frames", type=int, default=150)
     drawing = commands.add_parser("scenes")
     drawing.add_argument("--count", type=int, default=1400)
+    drawing.add_argument("--kinds", nargs="*", choices=list(SHARES), default=list(SHARES))
     drawing.add_argument("--seed", type=int, default=100)
     training = commands.add_parser("train")
     training.add_argument("--teacher", type=Path, required=True)

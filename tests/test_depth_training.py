@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,8 +15,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 from train import batches, calibration, centring, losses, night, people, training
-from train.scene_layout import BOX, CARD, PLANE, Layout, Thing
-from train.scenes import cast
+from train.scene_layout import BOX, CARD, KINDS, PLANE, Layout, Thing, lay_out
+from train.scenes import cast, defocus
 
 from vdof.depth.network import DepthNet, fold_batch_norm
 
@@ -51,6 +52,42 @@ def test_cast_depth_is_the_distance_along_the_axis() -> None:
     assert depth[47, 4] == pytest.approx(1 / down, rel=1e-3)  # the floor, one metre below
 
 
+@pytest.mark.slow  # compiles the ray-caster
+def test_a_mirror_shows_what_stands_behind_and_keeps_its_own_depth() -> None:
+    lamp = replace(thing(CARD, (0, 0, 4), (9, 9, 1)), picture=1, glow=1.0)
+    up = np.array([0, -1, 0], np.float32)
+    textures = np.stack([np.zeros((256, 256, 4), np.uint8), np.full((256, 256, 4), 255, np.uint8)])
+    pictures = []
+    for gloss in (0.0, 1.0):
+        floor = replace(thing(PLANE, (0, 1, 0), (1, 1, 1)), gloss=gloss)
+        layout = Layout([lamp, floor], focal=1.0, pitch=0.0, light=up, ambient=0.5, haze=0.0, sun=0.0)
+        rgb, depth = cast(layout, textures, 2, (48, 64), np.full(3, 200.0))
+        pictures.append(rgb[47, 32].mean())
+        assert depth[47, 32] == pytest.approx(64 / 23.25, rel=1e-3)
+    assert pictures[0] < 5
+    assert pictures[1] > 60
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_scenes_of_every_kind_stand_before_the_camera(kind: str) -> None:
+    aspects = np.array([0.4, 1.2], np.float32)
+    for seed in range(20):
+        layout = lay_out(np.random.default_rng(seed), 3, aspects, {kind: 1.0})
+        assert all(np.isfinite((*thing.centre, *thing.size, thing.density)).all() for thing in layout.things)
+        assert any(thing.centre[2] > 0.1 for thing in layout.things)
+        assert 0 <= layout.sun <= 1
+
+
+def test_an_open_lens_blurs_what_is_out_of_focus() -> None:
+    rng = np.random.default_rng(0)
+    rgb = rng.integers(0, 256, (48, 80, 3)).astype(np.uint8)
+    depth = np.full((48, 80), 9, np.float32)
+    depth[:, :30] = 0.5
+    change = np.abs(defocus(rgb, depth, rng).astype(float) - rgb)
+    assert change[:, :25].mean() > 5
+    assert change[:, 50:].mean() < 3
+
+
 def test_an_answer_that_moves_with_its_picture_has_no_unrest() -> None:
     y, x = np.mgrid[0:48, 0:80].astype(np.float32)
     first = np.sin(x / 9) + np.cos(y / 7)
@@ -61,6 +98,14 @@ def test_an_answer_that_moves_with_its_picture_has_no_unrest() -> None:
     still = losses.measure_unrest(maps[0], maps[1], placed, maps[0])
     unmoved = losses.measure_unrest(maps[0], maps[0], placed, maps[0])
     assert float(still) < 0.02 < float(unmoved)
+
+
+def test_order_is_lost_only_where_nearer_and_farther_are_swapped() -> None:
+    wanted = torch.linspace(0, 1, 40).repeat(1, 1, 8, 1)
+    assert float(losses.order_loss(wanted, wanted, 7)) == 0
+    assert float(losses.order_loss(0.6 * wanted + 3, wanted, 7)) == 0
+    swapped = float(losses.order_loss(-wanted, wanted, 7))
+    assert swapped > float(losses.order_loss(torch.zeros_like(wanted), wanted, 7)) > 0
 
 
 def test_scenes_teach_shape_at_the_teachers_level() -> None:

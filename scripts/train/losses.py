@@ -28,6 +28,17 @@ def head_loss(student: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
     return (weights * ((student - wanted) / spread).abs()).sum() / weights.sum().clamp_min(1)
 
 
+def order_loss(student: Tensor, wanted: Tensor, across: int) -> Tensor:
+    """Return how far pairs of places `across` columns apart are from at least half the difference (B,1,H,W) wanted.
+
+    However small that is over the picture's spread, as long as it is surely one: far things have an order too.
+    """
+    spread = remove_rows(wanted).std(dim=(1, 2, 3), keepdim=True).clamp_min(0.02)
+    found, known = ((x - x.roll(across, dims=3)) / spread for x in (student, wanted))
+    share = found * known.sign() / known.abs().clamp_min(0.1)
+    return ((known.abs() > 0.03) * F.relu(0.5 - share)).mean()
+
+
 def measure_unrest(first: Tensor, moved: Tensor, move: Tensor, wanted: Tensor) -> Tensor:
     """Return how far two answers (1,1,H,W) to the same picture, once moved by `move` (1,2,3), are apart.
 

@@ -13,42 +13,77 @@ _SIDE = 256
 
 
 @compiled
-def draw_rows(  # type: ignore[no-untyped-def]
-    kinds, numbers, pictures, textures, focal, pitch, light, ambient, haze, sky, colour, distance
-):
+def draw_rows(kinds, numbers, pictures, textures, focal, pitch, air, colour, distance):  # type: ignore[no-untyped-def]
     """Fill colour (H,W,3) 0..255 and distance (H,W) m along the optical axis (_FAR: sky).
 
-    kinds (n,), numbers (n,9): centre, size, cos and sin of yaw, density; pictures (n,); textures (m,256,256,4) uint8.
+    kinds (n,), numbers (n,11): centre, size, cos and sin of yaw, density, gloss, glow; pictures (n,);
+    textures (m,256,256,4) uint8; air: direction to the light (3,), ambient, haze, sun, sky's colour (3,).
     """
     height, width = distance.shape
-    origin, ray, place, normal = np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(3)
-    uv, up, room = np.zeros(2), np.zeros(3), np.zeros((3, 3))
+    world = (kinds, numbers, pictures, textures)
+    origin, ray, normal, mirrored = np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(3)
+    uv, room = np.zeros(2), np.zeros((8, 3))
     cos, sin = math.cos(pitch), math.sin(pitch)
     for y in range(height):
         for x in range(width):
             across, down = (x + 0.5 - 0.5 * width) / (focal * width), (y + 0.5 - 0.5 * height) / (focal * width)
             ray[0], ray[1], ray[2] = across, cos * down + sin, cos - sin * down
-            t, which = _hit(kinds, numbers, pictures, textures, origin, ray, 0.05, _FAR, normal, uv, room)
+            origin[:] = 0
+            t, which = _see(world, air, origin, ray, 0.05, normal, uv, room, colour[y, x])
             distance[y, x] = t
-            if which < 0:
+            if which >= 0 and numbers[which, 9] > 0:
+                share = numbers[which, 9] * _bounce(origin, ray, t, normal)
+                _see(world, air, origin, ray, 0.004 * t, normal, uv, room, mirrored)
                 for c in range(3):
-                    colour[y, x, c] = sky[c] * (0.75 + 0.25 * ray[1])
-                continue
-            for c in range(3):
-                place[c] = ray[c] * t
-            shade = max(0.0, normal[0] * light[0] + normal[1] * light[1] + normal[2] * light[2])
-            texel_x, texel_y = uv[0] * _SIDE, uv[1] * _SIDE
-            if shade > 0:
-                blocked, _ = _hit(
-                    kinds, numbers, pictures, textures, place, light, 0.004 * t + 0.002, 8.0, up, uv, room
-                )
-                if blocked < 8.0:
-                    shade *= 0.25
-            bright = ambient + (1 - ambient) * 1.3 * shade
-            clear = math.exp(-haze * t)
-            for c in range(3):
-                own = bright * _look_up(textures[pictures[which]], texel_y, texel_x, c)
-                colour[y, x, c] = clear * own + (1 - clear) * sky[c]
+                    colour[y, x, c] += share * (mirrored[c] - colour[y, x, c])
+
+
+@compiled
+def _see(world, air, origin, ray, nearest, normal, uv, room, colour):  # type: ignore[no-untyped-def]
+    """Fill the colour (3,) seen along the ray, and the normal there; return how far it is and whose it is (-1: sky)."""
+    kinds, numbers, pictures, textures = world
+    light, ambient, haze, sun, sky = air
+    place, up = room[3], room[4]
+    t, which = _hit(kinds, numbers, pictures, textures, origin, ray, nearest, _FAR, normal, uv, room)
+    if which < 0:
+        for c in range(3):
+            colour[c] = sky[c] * (0.75 + 0.25 * ray[1])
+        return t, which
+    for c in range(3):
+        place[c] = origin[c] + ray[c] * t
+    shade = max(0.0, normal[0] * light[0] + normal[1] * light[1] + normal[2] * light[2])
+    texel_x, texel_y = uv[0] * _SIDE, uv[1] * _SIDE
+    if shade > 0:
+        room[5, :2] = uv
+        blocked, _ = _hit(kinds, numbers, pictures, textures, place, light, 0.004 * t + 0.002, 8.0, up, room[5], room)
+        if blocked < 8.0:
+            shade *= 0.25
+    bright = ambient + (1 - ambient) * 1.3 * shade * sun
+    if numbers[which, 10] > 0:
+        bright = numbers[which, 10]
+    clear = math.exp(-haze * t)
+    for c in range(3):
+        own = min(255.0, bright * _look_up(textures[pictures[which]], texel_y, texel_x, c))
+        colour[c] = clear * own + (1 - clear) * sky[c]
+    return t, which
+
+
+@compiled
+def _bounce(origin, ray, t, normal):  # type: ignore[no-untyped-def]
+    """Turn the ray into its mirror image at a rippled, patchily wet surface; return how much it mirrors, 0..1."""
+    for c in range(3):
+        origin[c] += t * ray[c]
+    x, z = origin[0], origin[2]
+    length = math.sqrt(ray[0] ** 2 + ray[1] ** 2 + ray[2] ** 2)
+    slant = abs(ray[0] * normal[0] + ray[1] * normal[1] + ray[2] * normal[2]) / length
+    tilt_x = 0.02 * math.sin(9 * x + 4 * math.sin(5 * z)) + 0.015 * math.sin(41 * x + 67 * z)
+    tilt_z = 0.03 * math.sin(11 * z + 3 * math.sin(6 * x)) + 0.03 * math.sin(83 * z - 29 * x)
+    normal[0], normal[2] = normal[0] + tilt_x, normal[2] + tilt_z
+    along = ray[0] * normal[0] + ray[1] * normal[1] + ray[2] * normal[2]
+    for c in range(3):
+        ray[c] -= 2 * along * normal[c]
+    wet = 0.65 + 0.35 * math.sin(1.3 * x + 2 * math.sin(0.9 * z))
+    return wet * (0.2 + 0.8 * (1 - slant) ** 2)
 
 
 @compiled

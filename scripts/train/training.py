@@ -28,6 +28,9 @@ STEM = "encode2"
 LAST = "decode2"
 """At half size too, so costly to compare, and not compared once the network runs on its own."""
 
+ORDER_WEIGHT = 0.5
+"""Of the order of pairs, where it is known rather than the teacher's word."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -150,20 +153,27 @@ class Training:
         net.train()
         with torch.autocast("cpu", torch.bfloat16):
             disparity = net(batch.rgb, at_tap)
-        disparity, wanted = disparity.float(), batch.disparity / self.scale["disparity"]
-        weight = schedule.feature_weight * (1 - 0.7 * progress)
-        loss = weight * sum(terms.values())
-        terms["disparity"] = losses.disparity_loss(disparity, wanted)
-        loss = loss + terms["disparity"]
-        if batch.heads.any():
-            terms["heads"] = losses.head_loss(disparity, wanted, batch.heads)
-            loss = loss + terms["heads"]
-        if batch.move is not None:
-            terms["unrest"] = losses.measure_unrest(disparity[:1], disparity[-1:], batch.move, wanted[:1])
-            loss = loss + schedule.unrest_weight * terms["unrest"]
+        answers = compare(disparity.float(), batch.disparity / self.scale["disparity"], batch)
+        weights = {"disparity": 1.0, "heads": 1.0, "order": ORDER_WEIGHT, "unrest": schedule.unrest_weight}
+        loss = torch.stack([weights[name] * value for name, value in answers.items()]).sum()
+        loss = loss + schedule.feature_weight * (1 - 0.7 * progress) * sum(terms.values())
         net.zero_grad()
         loss.backward()
-        return {name: float(value.detach()) for name, value in terms.items()}
+        return {name: float(value.detach()) for name, value in {**terms, **answers}.items()}
+
+
+def compare(disparity: Tensor, wanted: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """Return the terms of the loss of the answer (m,1,H/2,W/2), in the units of what is wanted; those that apply."""
+    terms = {"disparity": losses.disparity_loss(disparity, wanted)}
+    if batch.heads.any():
+        terms["heads"] = losses.head_loss(disparity, wanted, batch.heads)
+    if not batch.is_taught.all():
+        is_known = (~batch.is_taught).nonzero()[:, 0]
+        across = int(torch.randint(1, wanted.shape[3], ()))
+        terms["order"] = losses.order_loss(disparity[is_known], wanted[is_known], across)
+    if batch.move is not None:
+        terms["unrest"] = losses.measure_unrest(disparity[:1], disparity[-1:], batch.move, wanted[:1])
+    return terms
 
 
 def follow(average: nn.Module, net: nn.Module, keep: float) -> None:

@@ -1,6 +1,9 @@
 """Parity of the Triton kernels with the other backends, in Triton's interpreter where there is no GPU."""
 
 import importlib.util
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -12,9 +15,10 @@ from vdof.bokeh.api import choose_backend
 from vdof.errors import BackendError
 
 HAS_TRITON = importlib.util.find_spec("triton") is not None
+needs_triton = pytest.mark.skipif(not HAS_TRITON, reason="triton is not installed")
 
 
-@pytest.mark.skipif(not HAS_TRITON, reason="triton is not installed")
+@needs_triton
 @pytest.mark.parametrize(
     ("lens", "scale"),
     [
@@ -30,6 +34,59 @@ def test_triton_agrees_with_torch(lens, scale, monkeypatch):
     rgb, coc = (tensor[..., 8:36, 8:40].to(device) for tensor in edge_scene())
     triton, portable = (render_coc(rgb, scale * coc, lens, BokehConfig(backend=name)) for name in ("triton", "torch"))
     assert (triton - portable).abs().max() < 1e-4
+
+
+@needs_triton
+@pytest.mark.slow
+def test_triton_agrees_with_torch_about_lights(monkeypatch):
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cpu":
+        monkeypatch.setenv("TRITON_INTERPRET", "1")
+    rgb, coc = torch.full((1, 3, 20, 24), 0.1, device=device), torch.full((1, 1, 20, 24), 9.0, device=device)
+    rgb[..., 10, 12], coc[..., 8, :] = 100.0, -2.0
+    lens = Lens(cat_eye=0.5)
+    triton, portable = (render_coc(rgb, coc, lens, BokehConfig(backend=name)) for name in ("triton", "torch"))
+    assert portable[0, 0, 10, 12] > 10 * portable[0, 0, 10, 4]
+    assert (triton - portable).abs().max() < 1e-4
+
+
+COMPILE = """
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from vdof.bokeh import triton_layers, triton_lights, triton_splat, triton_unmix
+
+POINTERS = set(
+    "colour radius weight spread shown filled picture signed middle_at borders spans gain clip ends sums coarse out x_at y_at "
+    "size_at side_at light_at start centre reach_at first_group own_radius own_weight rim_radius rim_weight middles".split()
+)
+WHOLE = {"y_at", "start", "reach_at", "first_group"}
+NUMBERS = set("area cut_x cut_y cut_shift squeeze knee nearest farthest per_radius".split())
+
+def compile_kernel(kernel, **constants):
+    def kind(name):
+        if name in POINTERS:
+            return "*i32" if name in WHOLE else "*fp32"
+        return "constexpr" if name in constants else "fp32" if name in NUMBERS else "i32"
+    source = ASTSource(kernel, {name: kind(name) for name in kernel.arg_names}, constexprs=constants)
+    assert triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["cubin"]
+
+for fold in (1, 2):
+    compile_kernel(triton_splat._add_kernel, PARTS=2, FOLD=fold, HAS_CUT=True, BLOCK=128)
+compile_kernel(triton_splat._integrate_kernel, BLOCK=128)
+compile_kernel(triton_splat._composite_kernel, HAS_HALF=True, BLOCK=128)
+compile_kernel(triton_lights._shine_kernel, PARTS=2, HAS_CUT=True, HAS_RIM=True, BLOCK=128)
+compile_kernel(triton_layers._strands_kernel, BLOCK=128)
+compile_kernel(triton_layers._behind_kernel, BLOCK=128)
+compile_kernel(triton_unmix._unmix_kernel, BLOCK=64)
+"""
+
+
+@needs_triton
+@pytest.mark.slow
+def test_kernels_compile_for_cuda_where_there_is_no_gpu():
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    subprocess.run([sys.executable, "-c", COMPILE], env=environment, check=True)
 
 
 def test_triton_is_refused_where_it_cannot_run(monkeypatch):

@@ -97,9 +97,9 @@ class Layers:
         return GROUP_SHIFT[: len(self.radius)]
 
 
-def measure_level(picture: Tensor) -> float:
+def measure_level(picture: Tensor) -> Tensor:
     """Brightness of a frame (3,H,W) against which a light is bright: the squared mean root of its brightest channel."""
-    return max(float(picture.amax(0).clamp(min=0).sqrt().mean()) ** 2, 1e-12)
+    return (picture.amax(0).clamp(min=0).sqrt().mean() ** 2).clamp(min=1e-12)
 
 
 def field_of_view(layers: Layers, cat_eye: float, squeeze: float, fold: int) -> NDArray[np.float32]:

@@ -40,6 +40,8 @@ CORE_SPREAD = 1.5
 
 RIM_VARIANCE = 0.5
 """What is taken off a light's squared radius: the pixel grid's 1/3, and more, as its tail outside the rim is what one sees."""
+ROUNDING = 1e-3
+"""The rim of a surface, a mean of its radii, may be nearer than the nearest of them by less than this, px."""
 CELL = 2
 """Side, px, of the squares whose sources share their shadows."""
 CELLS = 64
@@ -195,4 +197,4 @@ def _first_groups(centre: Tensor, signed: Tensor, borders: Tensor) -> Tensor:
         is_before = (depth > NEARER) & (away <= depth + 1.5 * TILE)
         lowest.append(torch.where(is_before, nearest, math.inf).flatten(1).amin(1))
     low = torch.cat(lowest)
-    return torch.where(low < math.inf, torch.bucketize(low, borders, right=True), borders.numel() + 1)
+    return torch.where(low < math.inf, torch.bucketize(low - ROUNDING, borders, right=True), borders.numel() + 1)

@@ -38,7 +38,7 @@ def render_frame(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -
     if not config.reveal:
         layers = Layers(colour[None], signed[None], np.ones_like(signed)[None], margin)
         return finish(splat_all(layers))
-    level = measure_level(rgb)
+    level = float(measure_level(rgb))
     lights = take_lights(torch.from_numpy(colour), torch.from_numpy(signed), torch.from_numpy(borders), level, margin)
     if lights:
         repeat_border(colour, margin)

@@ -1,19 +1,22 @@
-"""The backends on torch tensors: one frame through torch operations, or with the splat as Triton kernels."""
+"""The backends on torch tensors: one frame through torch operations, or through Triton kernels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vdof.bokeh.aperture import SpanTable, span_table
 from vdof.bokeh.config import BokehConfig
 from vdof.bokeh.ladder import group_borders
 from vdof.bokeh.layers import Layers, margin_of, measure_level
-from vdof.bokeh.lights import take_lights
+from vdof.bokeh.lights import Lights, take_lights
 from vdof.bokeh.tiles import splat_in_bands
 from vdof.bokeh.torch_layers import split_layers
 from vdof.bokeh.torch_lights import shine
@@ -21,52 +24,54 @@ from vdof.bokeh.torch_splat import splat
 from vdof.lens import Lens
 
 
+class Kit(NamedTuple):
+    """How a backend does the three large steps."""
+
+    split: Callable[[Tensor, Tensor, int, float], Layers]
+    splat: Callable[[Layers, SpanTable, Tensor, float, float], Tensor]
+    shine: Callable[[Lights, Layers, SpanTable, NDArray[np.float32], float, float, Tensor], None]
+
+
 def render_frame(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -> Tensor:
     """One frame: rgb (3,H,W) linear, radius (H,W) signed px, on one device -> (3,H,W) there."""
-    return render_with(splat, rgb, radius, lens, config)
+    return render_with(Kit(split_layers, splat, shine), rgb, radius, lens, config)
 
 
 def render_frame_triton(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -> Tensor:
-    """The same with the splat as Triton kernels."""
-    from vdof.bokeh.triton_splat import splat as splat_triton
+    """The same with Triton kernels."""
+    from vdof.bokeh import triton_layers, triton_lights, triton_splat
 
-    return render_with(splat_triton, rgb, radius, lens, config)
+    kit = Kit(triton_layers.split_layers, triton_splat.splat, triton_lights.shine)
+    return render_with(kit, rgb, radius, lens, config)
 
 
-def render_with(
-    splat_layers: Callable[[Layers, SpanTable, Tensor, float, float], Tensor],
-    rgb: Tensor,
-    radius: Tensor,
-    lens: Lens,
-    config: BokehConfig,
-) -> Tensor:
-    """Split a frame into layers and splat them."""
-    lowest, highest = float(radius.min()), float(radius.max())
+def render_with(kit: Kit, rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -> Tensor:
+    """Split a frame into layers and splat them. Three numbers of the frame are read back from its device, all at once."""
+    lowest, highest, level = torch.stack([radius.min(), radius.max(), measure_level(rgb)]).tolist()
     largest = max(-lowest, highest, 1.0)
     margin = margin_of(largest)
     padded = F.pad(torch.cat([rgb, radius[None]])[None], (margin,) * 4, mode="replicate")[0]
     colour, signed = padded[:3].permute(1, 2, 0), padded[3]
-    borders = torch.from_numpy(group_borders(lowest, highest)).to(rgb.device)
+    ladder = group_borders(lowest, highest)
+    borders = torch.from_numpy(ladder).to(rgb.device)
     table, shape = span_table(lens, largest), (lens.cat_eye, lens.squeeze)
 
     def splat_all(layers: Layers) -> Tensor:
         if config.half:
             layers = replace(layers, colour=layers.colour.half(), weight=layers.weight.half())
-        return torch.cat(
-            splat_in_bands(lambda part: splat_layers(part, table, borders, *shape), layers, config, "torch")
-        )
+        bands = splat_in_bands(lambda part: kit.splat(part, table, borders, *shape), layers, config, "torch")
+        return torch.cat(bands)
 
     if not config.reveal:
-        layers = Layers(colour[None], signed[None], torch.ones_like(signed)[None], margin)
+        layers = Layers(colour[None].contiguous(), signed[None], torch.ones_like(signed)[None], margin)
         return splat_all(layers).permute(2, 0, 1).contiguous()
-    level = measure_level(rgb)
     colour = colour.contiguous()
     lights = take_lights(colour, signed, borders, level, margin)
     if lights:
         inner = colour[margin:-margin, margin:-margin].permute(2, 0, 1)[None]
-        colour = F.pad(inner, (margin,) * 4, mode="replicate")[0].permute(1, 2, 0)
-    layers = split_layers(colour, signed, margin, level)
+        colour = F.pad(inner, (margin,) * 4, mode="replicate")[0].permute(1, 2, 0).contiguous()
+    layers = kit.split(colour, signed, margin, level)
     out = splat_all(layers)
     if lights:
-        shine(lights, layers, table, borders, *shape, out)
+        kit.shine(lights, layers, table, ladder, *shape, out)
     return out.permute(2, 0, 1).contiguous()

@@ -31,7 +31,7 @@ from vdof.bokeh.torch_unmix import unmix_edges
 
 def split_layers(picture: Tensor, signed: Tensor, margin: int, level: float) -> Layers:
     """Picture (H,W,3) and radius (H,W) -> the picture's own layer and, where there are edges, what lies behind and between."""
-    spread, shown = find_edges(signed)
+    spread, shown = find_edges(signed, margin)
     if not bool((spread > MIXED_EDGE).any()):
         return Layers(picture[None], signed[None], torch.ones_like(signed)[None], margin)
     nothing = torch.zeros_like(signed)
@@ -65,8 +65,11 @@ def add_background(
     colour[BEHIND] = torch.where(is_empty[..., None], found[:3].permute(1, 2, 0), colour[BEHIND])
 
 
-def find_edges(radius: Tensor) -> tuple[Tensor, Tensor]:
-    """(H,W) range of radii within 3x3 pixels, and the radius below which a surface is the nearer side of an edge in reach."""
+def find_edges(radius: Tensor, margin: int) -> tuple[Tensor, Tensor]:
+    """(H,W) range of radii within 3x3 pixels, and the radius below which a surface is the nearer side of an edge in reach.
+
+    margin: px, larger than any radius.
+    """
     height, width = radius.shape
     high = F.max_pool2d(radius[None], 3, 1, 1)[0]
     low = -F.max_pool2d(-radius[None], 3, 1, 1)[0]
@@ -76,10 +79,9 @@ def find_edges(radius: Tensor) -> tuple[Tensor, Tensor]:
     tiles = -(-F.max_pool2d(F.pad(far, room)[None], TILE) // TILE)
     middle = F.max_pool2d(F.pad(middle, room, value=-math.inf)[None], TILE)
     shown = torch.full_like(middle, -math.inf)
-    for n in tiles.unique().int().tolist():
-        if n > 0:
-            reaching = torch.where(tiles == n, middle, -math.inf)
-            shown = torch.maximum(shown, F.max_pool2d(reaching, 2 * n + 1, 1, n))
+    for n in range(1, margin // TILE + 2):
+        reaching = torch.where(tiles == n, middle, -math.inf)
+        shown = torch.maximum(shown, F.max_pool2d(reaching, 2 * n + 1, 1, n))
     return high - low, shown[0].repeat_interleave(TILE, 0).repeat_interleave(TILE, 1)[:height, :width]
 
 

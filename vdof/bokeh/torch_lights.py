@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vdof.bokeh.aperture import SpanTable
@@ -12,17 +14,23 @@ from vdof.bokeh.lights import NEARER, Cones, Lights, aim
 from vdof.bokeh.torch_records import Cut, Records
 from vdof.bokeh.torch_splat import Shape, place_table, spans_at
 
+Ladder = NDArray[np.float32]
 PATCH_PIXELS = 2**22
 """Pixels of discs held at a time."""
 
 
 def shine(
-    lights: Lights, layers: Layers, table: SpanTable, borders: Tensor, cat_eye: float, squeeze: float, out: Tensor
+    lights: Lights,
+    layers: Layers,
+    table: SpanTable,
+    borders: Ladder,
+    cat_eye: float,
+    squeeze: float,
+    out: Tensor,
 ) -> None:
     """Add the lights to the picture `out` (H,W,3), the layers' margin taken off."""
-    cut = Cut(*field_of_view(layers, cat_eye, squeeze, 1).tolist())
-    borders = torch.from_numpy(fine_borders(borders.cpu().numpy())).to(out.device)
-    cones = aim(lights, layers, table, borders, cut)
+    cut, ladder = Cut(*field_of_view(layers, cat_eye, squeeze, 1).tolist()), fine_borders(borders)
+    cones = aim(lights, layers, table, torch.from_numpy(ladder).to(out.device), cut)
     reach = int(cones.reach.max())
     shape = Shape(*place_table(table, out.device), table.max_row, cut)
     count = max(1, PATCH_PIXELS // (2 * reach + 1) ** 2)
@@ -30,7 +38,7 @@ def shine(
         last = min(first + count, len(lights.centre))
         discs = _draw_discs(lights, cones, shape, first, last, reach)
         y, x = _pixels(lights.centre[first:last], reach)
-        discs *= _trace(y, x, lights.centre[first:last], cones.first_group[first:last], layers, borders)[..., None]
+        discs *= _trace(y, x, lights.centre[first:last], cones.first_group[first:last], layers, ladder)[..., None]
         y, x = y - layers.margin, x - layers.margin
         is_inside = ((y >= 0) & (y < out.shape[0]) & (x >= 0) & (x < out.shape[1])).nonzero(as_tuple=True)
         out.view(-1, 3).index_add_(0, y[is_inside] * out.shape[1] + x[is_inside], discs[is_inside])
@@ -71,14 +79,14 @@ def _draw_discs(lights: Lights, cones: Cones, shape: Shape, first: int, last: in
     return ends.view(last - first, size, size + 2, 3).cumsum(2)[:, :, :size]
 
 
-def _trace(y: Tensor, x: Tensor, centre: Tensor, first_group: Tensor, layers: Layers, borders: Tensor) -> Tensor:
+def _trace(y: Tensor, x: Tensor, centre: Tensor, first_group: Tensor, layers: Layers, ladder: Ladder) -> Tensor:
     """Share of the light that reaches the pixels (cells,size,size): 1 less the surfaces that the rays meet."""
     at_x, at_y, radius = centre[:, :, None, None].unbind(1)
     u, v = (x - at_x) / radius, (y - at_y) / radius
     open_share = torch.ones_like(u)
     farthest = radius - NEARER
-    middles = middle_of_groups(borders.cpu().numpy()).tolist()
-    lows, highs = [-1e9, *borders.tolist()], [*borders.tolist(), 1e9]
+    middles = middle_of_groups(ladder).tolist()
+    lows, highs = [-1e9, *ladder.tolist()], [*ladder.tolist(), 1e9]
     for group in range(int(first_group.min()), len(middles)):
         meets = (group >= first_group)[:, None, None] & (farthest > lows[group])
         if not bool(meets.any()):

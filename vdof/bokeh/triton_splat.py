@@ -148,9 +148,7 @@ def _add_kernel(
 
 
 @triton.jit
-def _pick(
-    colour, radius, weight, borders, x, y, height, width, count, leader, FOLD: tl.constexpr, BLOCK: tl.constexpr
-):
+def _pick(colour, radius, weight, borders, x, y, height, width, count, leader, FOLD: tl.constexpr, BLOCK: tl.constexpr):
     """Radius, light (BLOCK,4) of opacity 1 and opacity of the sources at (x, y).
 
     Of the four pixels of a half-resolution cell those of one depth group are one source, kept by the first of them.

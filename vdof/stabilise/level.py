@@ -22,6 +22,8 @@ _LEAST = 0.02
 """Of the logarithm of scale, and of disparity's range: a smaller change within a frame may be real."""
 _COMMON = 0.5
 """A jump of the whole leaves less of the change than this share."""
+_MOST = 0.7
+"""Of what two frames show: a jump of the whole changes more, a subject that steps to the next level less."""
 _ASTRAY = 0.12
 """Of disparity's range: what lies farther apart on average, whatever the map, is not the same scene."""
 _FORGET = 120.0
@@ -43,12 +45,12 @@ class Level:
     is_astray: np.ndarray
     """(n,) bool: the frame's disparity has nothing to do with that of the frames around it."""
 
-    def step(self, source: int, target: int) -> Step:
+    def step(self, source: int, target: int, far: float) -> Step:
         """Return how the result as a whole changes between two frames, counted from the oldest alive."""
         n = len(self.kept_scale)
         i, j = min(max(source, 0), n - 1), min(max(target, 0), n - 1)
         gain = self.kept_scale[i] / self.kept_scale[j]
-        return Step(float(gain), float((self.kept_shift[i] - self.kept_shift[j]) / self.kept_scale[j]))
+        return Step(float(gain), float((self.kept_shift[i] - self.kept_shift[j]) / self.kept_scale[j]), far)
 
 
 class Leveller:
@@ -153,7 +155,7 @@ def _find_common(pairs: Sequence[AffinePair], start: int, stop: int) -> np.ndarr
     """Return (stop - start,) bool: all of the frame changed by one scale and shift when it came."""
     changes_as_one = np.zeros(stop - start, bool)
     for pair in pairs:
-        if pair.second == pair.first + 1 and start <= pair.first and pair.left < _COMMON:
+        if pair.second == pair.first + 1 and start <= pair.first and pair.left < _COMMON and pair.moved > _MOST:
             changes_as_one[pair.second - start] = True
     return changes_as_one
 

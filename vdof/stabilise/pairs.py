@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vdof.flow.images import resize_array
 from vdof.flow.warp import is_consistent_array, to_target, warp_array
 
 _LARGEST_SAMPLE = 1500
@@ -24,6 +25,10 @@ _LEAST_SHARE = 0.15
 """Of the frame that both frames must show."""
 _BLANK = 2.0
 """codes: a frame of smaller standard deviation shows nothing."""
+_MOVED = 0.01
+"""Of disparity's range: less is no change."""
+_EXACT = 0.03
+"""Of the spread of what is compared: fits are never better than this, soft edges alone leave as much."""
 _SAME_GREY = 30
 """codes."""
 _REST = 0.3
@@ -52,6 +57,8 @@ class AffinePair:
     """Trust in the shift, 0..1."""
     left: float
     """What the map leaves of the mean change between the two, over all that both show: small where all changed alike."""
+    moved: float
+    """Share of what both show whose disparity changed."""
     apart: float
     """What the map leaves, mean, in units of disparity."""
     is_rest: bool
@@ -66,6 +73,10 @@ class Small:
     """(h,w) uint8."""
     disparity: np.ndarray
     """(h,w) float32, measured from the shot's reference level."""
+    spread: float
+    """Range of disparity, 2nd to 98th percentile of the frame."""
+    far: float
+    """Disparity of what is infinitely far, about."""
 
 
 def fit_affine(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
@@ -83,7 +94,7 @@ def fit_affine(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     correlation = 0.0
     for _ in range(_REWEIGHTINGS):
         residual = np.abs(y - scale * x - shift) / np.sqrt(1 + scale * scale)
-        limit = _TUKEY * (1.4826 * float(np.median(residual)) + 1e-6 * spread)
+        limit = _TUKEY * (1.4826 * float(np.median(residual)) + _EXACT * spread)
         weight = np.where(residual < limit, (1 - (residual / limit) ** 2) ** 2, 0.0)
         total = weight.sum() + 1e-12
         mean_x, mean_y = (weight * x).sum() / total, (weight * y).sum() / total
@@ -97,10 +108,13 @@ def fit_affine(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     return scale, shift, max(correlation, 0.0)
 
 
-def fit_pair(first: int, second: int, a: Small, b: Small, there: np.ndarray, back: np.ndarray) -> list[AffinePair]:
+def fit_pair(
+    first: int, second: int, a: Small, b: Small, there: np.ndarray, back: np.ndarray, growth: np.ndarray
+) -> list[AffinePair]:
     """Return the map from frame a to frame b found on all that both show and, if the camera stands still, on the rest.
 
-    there: flow (h,w,2) px from a to b; back: from b to a. Empty if the frames share too little.
+    there: flow (h,w,2) px from a to b; back: from b to a; growth: (h",w") over a, how many times nearer things are in b,
+    which is no error of the network's. Empty if the frames share too little.
     """
     if min(float(a.grey.std()), float(b.grey.std())) < _BLANK:
         return []
@@ -109,14 +123,15 @@ def fit_pair(first: int, second: int, a: Small, b: Small, there: np.ndarray, bac
     thin = (slice(None, None, _THIN), slice(None, None, _THIN))
     x, y = a.disparity[thin], warp_array(b.disparity, np.ascontiguousarray(target[thin]))
     is_at_rest = is_trusted & ((there**2).sum(axis=-1) < _REST**2)
-    pairs = [_fit_chosen(first, second, x, y, is_trusted[thin], is_rest=False)]
+    nearer = resize_array(growth, a.disparity.shape)[thin]
+    pairs = [_fit_chosen(first, second, a.far + nearer * (x - a.far), y, is_trusted[thin], a.spread, is_rest=False)]
     if camera_is_still(a.grey, is_at_rest):
-        pairs.append(_fit_chosen(first, second, x, y, is_at_rest[thin], is_rest=True))
+        pairs.append(_fit_chosen(first, second, x, y, is_at_rest[thin], a.spread, is_rest=True))
     return [pair for pair in pairs if pair is not None]
 
 
 def _fit_chosen(
-    first: int, second: int, x: np.ndarray, y: np.ndarray, is_chosen: np.ndarray, is_rest: bool
+    first: int, second: int, x: np.ndarray, y: np.ndarray, is_chosen: np.ndarray, spread: float, is_rest: bool
 ) -> AffinePair | None:
     share = float(is_chosen.mean())
     x, y = x[is_chosen], y[is_chosen]
@@ -125,13 +140,16 @@ def _fit_chosen(
     falloff = share / (1 + 0.3 * (second - first - 1))
     centre = float(np.median(x))
     if is_rest:
-        return AffinePair(first, second, 1.0, float(np.median(y - x)), centre, 1.0, falloff, 1.0, 0.0, is_rest)
+        return AffinePair(first, second, 1.0, float(np.median(y - x)), centre, 1.0, falloff, 1.0, 0.0, 0.0, is_rest)
     step = max(1, -(-x.size // _LARGEST_SAMPLE))
     x, y = x[::step], y[::step]
     scale, shift, correlation = fit_affine(x, y)
     apart = float(np.abs(y - scale * x - shift).mean())
+    moved = float((np.abs(y - x) > _MOVED * spread).mean())
     left = apart / max(float(np.abs(y - x).mean()), 1e-12)
-    return AffinePair(first, second, scale, shift, centre, correlation**4 * falloff, falloff, left, apart, is_rest)
+    return AffinePair(
+        first, second, scale, shift, centre, correlation**4 * falloff, falloff, left, moved, apart, is_rest
+    )
 
 
 def looks_the_same(grey: np.ndarray, fetched: np.ndarray) -> np.ndarray:

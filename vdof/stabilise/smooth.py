@@ -13,6 +13,7 @@ import numpy as np
 
 from vdof.bokeh.threads import run_rows
 from vdof.flow.warp import measure_gap, to_target, warp_array
+from vdof.stabilise.growth import measure_growth
 
 _REACH = 2
 """px: how far a network's edge wavers. Carried values that are found this near are believed."""
@@ -37,6 +38,22 @@ class Link:
     """(h,w,2) float32 px to the neighbour, on the grid of the disparity."""
     trust: np.ndarray
     """(h',w') float32, 0..1, over the same field: consistent there and back, and of the same colour."""
+    growth: np.ndarray
+    """(h",w") float32 > 0, over the same field: how many times nearer the point is in the neighbour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One frame as links are found from, no larger than its disparity."""
+
+    colour: np.ndarray
+    """(h',w',3) float32 display-encoded 0..1."""
+    disparity: np.ndarray
+    """(h',w') float32."""
+    calm: np.ndarray
+    """(h',w') float32, 0..1: small on edges of disparity."""
+    spread: float
+    """Range of disparity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +64,8 @@ class Step:
     """> 0."""
     offset: float
     """In units of disparity."""
+    far: float
+    """Disparity of what is infinitely far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +85,20 @@ class Measured:
 
 
 def link_frames(
-    here: np.ndarray,
-    there: np.ndarray,
-    flow: np.ndarray,
-    coarse: np.ndarray,
-    coarse_back: np.ndarray,
-    calm: np.ndarray,
-    colour_sigma: float,
+    here: Seen, there: Seen, flow: np.ndarray, coarse: np.ndarray, coarse_back: np.ndarray, colour_sigma: float
 ) -> Link:
     """Return the link from `here` to `there`.
 
-    here, there: (h',w',3) float32 display-encoded 0..1, no larger than the disparity; flow: (h,w,2) px here to there on
-    the disparity's grid; coarse: the same at the pictures' size (h',w',2), in its px; coarse_back: there to here; calm:
-    (h',w') 0..1, small on edges of here's disparity.
+    flow: (h,w,2) px here to there on the disparity's grid; coarse: the same at the pictures' size (h',w',2), in its px;
+    coarse_back: there to here.
 
     Trust is found at the pictures' size and has no hard borders: where something moves too fast for the flow, a patchwork
     of averaged and not averaged places would be seen. At edges of disparity, where a mistake costs more, it stays sharp.
     """
-    colour = ((warp_array(there, to_target(coarse)) - here) ** 2).sum(axis=-1)
+    colour = ((warp_array(there.colour, to_target(coarse)) - here.colour) ** 2).sum(axis=-1)
     trust = np.exp(colour * np.float32(-1 / (6 * colour_sigma**2)) - 0.5 * measure_gap(coarse, coarse_back))
-    return Link(flow, trust + calm * (_blur(trust, _TRUST_BLUR) - trust))
+    growth = measure_growth(here.disparity, coarse, trust * here.calm, here.spread)
+    return Link(flow, trust + here.calm * (_blur(trust, _TRUST_BLUR) - trust), growth)
 
 
 def measure(disparity: np.ndarray, scale: float, shift: float, tolerance: float) -> Measured:
@@ -109,8 +122,8 @@ def carry(own: Measured, neighbour: np.ndarray | None, link: Link | None, step: 
     from vdof.stabilise.smooth_numba import carry_rows
 
     result = np.empty_like(neighbour)
-    maps = (own.disparity, own.lowest, own.highest, own.weight, neighbour, link.flow, link.trust)
-    numbers = (np.float32(v) for v in (step.gain, step.offset, kappa, 1 / own.tolerance, _EASE))
+    maps = (own.disparity, own.lowest, own.highest, own.weight, neighbour, link.flow, link.trust, link.growth)
+    numbers = (np.float32(v) for v in (step.gain, step.offset, step.far, kappa, 1 / own.tolerance, _EASE))
     run_rows(carry_rows, 0, len(result), *maps, *numbers, result, step=_ROWS)
     return result
 

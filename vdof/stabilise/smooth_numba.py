@@ -41,13 +41,32 @@ def measure_rows(y0, y1, disparity, scale, shift, reach, per_edge, least, level,
 
 @compiled
 def carry_rows(  # type: ignore[no-untyped-def]
-    y0, y1, level, lowest, highest, weight, before, flow, trust, gain, offset, kappa, per_tolerance, ease, result
+    y0,
+    y1,
+    level,
+    lowest,
+    highest,
+    weight,
+    before,
+    flow,
+    trust,
+    growth,
+    gain,
+    offset,
+    far,
+    kappa,
+    per_tolerance,
+    ease,
+    result,
 ):
     """The running sum (h,w,2: total, count) at a frame from its neighbour's, fetched along the flow where it is believed."""
     h, w = level.shape
     trust_h, trust_w = trust.shape
     down, across = np.float32(trust_h / h), np.float32(trust_w / w)
+    growth_h, growth_w = growth.shape
+    fewer, narrower = np.float32(growth_h / h), np.float32(growth_w / w)
     for y in range(y0, y1):
+        growth_y = min(max((y + half) * fewer - half, np.float32(0)), np.float32(growth_h - 1))
         trust_y = min(max((y + half) * down - half, np.float32(0)), np.float32(trust_h - 1))
         for x in range(w):
             trust_x = min(max((x + half) * across - half, np.float32(0)), np.float32(trust_w - 1))
@@ -60,7 +79,9 @@ def carry_rows(  # type: ignore[no-untyped-def]
             total = upper * (one - b) + (before[bottom, left, 0] * (one - a) + before[bottom, right, 0] * a) * b
             upper = before[top, left, 1] * (one - a) + before[top, right, 1] * a
             count = upper * (one - b) + (before[bottom, left, 1] * (one - a) + before[bottom, right, 1] * a) * b
-            total = gain * total + offset * count
+            growth_x = min(max((x + half) * narrower - half, np.float32(0)), np.float32(growth_w - 1))
+            nearer = _look_up(growth, growth_y, growth_x)
+            total = (gain * total + (offset - far) * count) / nearer + far * count
             value = total / count
             seen = _look_up(trust, trust_y, trust_x)
             keep = kappa * seen

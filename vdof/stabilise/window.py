@@ -23,11 +23,13 @@ from vdof.flow.config import FlowConfig
 from vdof.flow.dis import DisFlow
 from vdof.flow.images import resize_array, resize_flow, to_grey
 from vdof.flow.open import open_flow
+from vdof.flow.warp import is_consistent_array
 from vdof.shots import AnalysisFrame, split_shots
 from vdof.stabilise.config import StabiliseConfig, sync_reach
+from vdof.stabilise.growth import measure_growth
 from vdof.stabilise.level import Level, Leveller
 from vdof.stabilise.pairs import AffinePair, Small, fit_pair
-from vdof.stabilise.smooth import LEAST_WEIGHT, Link, Measured, carry, join, link_frames, measure
+from vdof.stabilise.smooth import LEAST_WEIGHT, Link, Measured, Seen, carry, join, link_frames, measure
 
 T = TypeVar("T")
 
@@ -35,6 +37,10 @@ _PAIR_SIDE = 320
 """px, long side at which pairs are compared."""
 _TRUST_SIDE = 320
 """px, long side at which trust in the flow is found."""
+_BEYOND = 0.2
+"""Of disparity's range: how far below the farthest that is seen infinity lies, for want of knowing."""
+_SETTLE = 30
+"""frames over which the level of infinity is averaged."""
 _BRIGHTEST = 4.0
 """display-encoded: what exceeds it is codes, not light."""
 
@@ -102,13 +108,11 @@ class _Entry:
     frame: AnalysisFrame
     disparity: np.ndarray
     """(h,w) float32, measured from the shot's reference level."""
-    spread: float
-    """The frame's range of disparity, 2nd to 98th percentile."""
     grey: np.ndarray
     """(H,W) uint8."""
     small: Small
-    colour: np.ndarray | None
-    """float32 RGB over the disparity's grid, at the size at which trust is found; dropped once linked."""
+    seen: Seen | None
+    """At the size at which trust is found; dropped once linked."""
     to_previous: Link | None = None
     to_next: Link | None = None
 
@@ -127,6 +131,7 @@ class _Window:
         self._leveller = Leveller(config)
         self._start = 0
         self._level: float | None = None
+        self._far: float | None = None
         self._past: np.ndarray | None = None
 
     def is_full(self) -> bool:
@@ -149,14 +154,15 @@ class _Window:
         """Yield the oldest `count` frames (None: all) with their final disparity."""
         if not self._entries:
             return
-        spread = float(np.median([entry.spread for entry in self._entries]))
+        spread = float(np.median([entry.small.spread for entry in self._entries]))
         level = self._leveller.level(self._pairs, self._start, len(self._entries), spread)
         count = len(self._entries) if count is None else count
         future = self._look_back(level, count, min(count + self.config.look_ahead, len(self._entries)))
         for i in range(count):
             entry = self._entries[0]
             own = self._apply(level, i, entry)
-            self._past = carry(own, self._past, entry.to_previous, level.step(i - 1, i), self.config.kappa)
+            step = level.step(i - 1, i, entry.small.far)
+            self._past = carry(own, self._past, entry.to_previous, step, self.config.kappa)
             stable = join(own, self._past, future.pop())
             del self._entries[0]
             self._start += 1
@@ -172,7 +178,8 @@ class _Window:
         for i in reversed(range(ahead)):
             entry = self._entries[i]
             link = entry.to_next if i + 1 < ahead else None
-            running = carry(self._apply(level, i, entry), running, link, level.step(i + 1, i), self.config.kappa)
+            step = level.step(i + 1, i, entry.small.far)
+            running = carry(self._apply(level, i, entry), running, link, step, self.config.kappa)
             if i < count:
                 sums.append(running)
         return sums
@@ -185,22 +192,24 @@ class _Window:
         if self._level is None:
             self._level = float(middle)
         disparity = disparity - np.float32(self._level)
+        spread = float(high - low)
+        far = float(low) - self._level - _BEYOND * spread
+        self._far = far if self._far is None else self._far + (far - self._far) / _SETTLE
         grey = to_grey(frame.rgb)
-        small = _fit_side(grey.shape, _PAIR_SIDE)
+        size = _fit_side(grey.shape, _PAIR_SIDE)
+        small = Small(resize_array(grey, size), resize_array(disparity, size), spread, self._far)
+        return _Entry(frame, disparity, grey, small, self._see(frame, disparity, spread))
+
+    def _see(self, frame: AnalysisFrame, disparity: np.ndarray, spread: float) -> Seen:
+        size = _fit_side(disparity.shape, _TRUST_SIDE)
         rgb = frame.rgb.detach().to("cpu", torch.float32)[0].permute(1, 2, 0).numpy()
-        return _Entry(
-            frame=frame,
-            disparity=disparity,
-            spread=float(high - low),
-            grey=grey,
-            small=Small(resize_array(grey, small), resize_array(disparity, small)),
-            colour=np.ascontiguousarray(resize_array(rgb, _fit_side(disparity.shape, _TRUST_SIDE))),
-        )
+        colour, coarse = (np.ascontiguousarray(resize_array(image, size)) for image in (rgb, disparity))
+        return Seen(colour, coarse, measure(coarse, 1.0, 0.0, self._tolerance(spread)).weight, spread)
 
     def _link(self, previous: _Entry, entry: _Entry) -> None:
         """Find the flow between two neighbours, their pair, and how far the flow can be trusted."""
-        assert previous.colour is not None
-        assert entry.colour is not None
+        assert previous.seen is not None
+        assert entry.seen is not None
         there, back = self._do_both(
             partial(self._flow.between_grey, previous.grey, entry.grey),
             partial(self._flow_back.between_grey, entry.grey, previous.grey),
@@ -208,43 +217,41 @@ class _Window:
         position = self._start + len(self._entries)
         small = previous.small.grey.shape
         coarse, coarse_back = resize_flow(there, small), resize_flow(back, small)
-        self._pairs += fit_pair(position - 1, position, previous.small, entry.small, coarse, coarse_back)
         there, back = resize_flow(there, entry.disparity.shape), resize_flow(back, entry.disparity.shape)
-        size = entry.colour.shape[:2]
-        coarse, coarse_back = resize_flow(there, size), resize_flow(back, size)
+        size = entry.seen.disparity.shape
+        seen_there, seen_back = resize_flow(there, size), resize_flow(back, size)
         link = partial(link_frames, colour_sigma=self.config.colour_sigma)
-        colours, calm = (previous.colour, entry.colour), (self._find_calm(previous), self._find_calm(entry))
-        previous.to_next, entry.to_previous = self._do_both(
-            partial(link, *colours, there, coarse, coarse_back, calm[0]),
-            partial(link, *colours[::-1], back, coarse_back, coarse, calm[1]),
+        to_next, entry.to_previous = self._do_both(
+            partial(link, previous.seen, entry.seen, there, seen_there, seen_back),
+            partial(link, entry.seen, previous.seen, back, seen_back, seen_there),
         )
-        previous.colour = None
+        previous.seen, previous.to_next = None, to_next
+        both = previous.small, entry.small
+        self._pairs += fit_pair(position - 1, position, *both, coarse, coarse_back, to_next.growth)
 
     def _do_both(self, first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
         other = self._helper.submit(second)
         return first(), other.result()
 
-    def _find_calm(self, entry: _Entry) -> np.ndarray:
-        """Return, at the size of the entry's colour, 1 away from edges of its disparity."""
-        assert entry.colour is not None
-        small = np.ascontiguousarray(resize_array(entry.disparity, entry.colour.shape[:2]))
-        return measure(small, 1.0, 0.0, self._tolerance(entry)).weight
-
     def _compare(self, first: int, second: int) -> list[AffinePair]:
         a, b = self._entries[first].small, self._entries[second].small
         there = self._pair_flow.between_grey(a.grey, b.grey)
         back = self._pair_flow.between_grey(b.grey, a.grey)
-        return fit_pair(self._start + first, self._start + second, a, b, there, back)
+        trust = is_consistent_array(there, back).astype(np.float32)
+        growth = measure_growth(a.disparity, there, trust, a.spread)
+        return fit_pair(self._start + first, self._start + second, a, b, there, back, growth)
 
     def _apply(self, level: Level, position: int, entry: _Entry) -> Measured:
         """Return the frame's disparity at its level; of one that is astray hardly anything counts."""
-        own = measure(entry.disparity, level.scale[position], level.shift[position], self._tolerance(entry))
+        own = measure(
+            entry.disparity, level.scale[position], level.shift[position], self._tolerance(entry.small.spread)
+        )
         if not level.is_astray[position]:
             return own
         return dataclasses.replace(own, weight=np.full_like(own.weight, LEAST_WEIGHT), tolerance=np.inf)
 
-    def _tolerance(self, entry: _Entry) -> float:
-        return self.config.disparity_sigma * entry.spread + 1e-9
+    def _tolerance(self, spread: float) -> float:
+        return self.config.disparity_sigma * spread + 1e-9
 
     def _finish(self, entry: _Entry, stable: np.ndarray) -> AnalysisFrame:
         before = entry.frame.disparity

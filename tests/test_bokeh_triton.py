@@ -23,7 +23,7 @@ needs_triton = pytest.mark.skipif(not HAS_TRITON, reason="triton is not installe
     ("lens", "scale"),
     [
         (Lens(blades=5), 1),
-        (Lens(cat_eye=0.6), 1),
+        pytest.param(Lens(cat_eye=0.6), 1, marks=pytest.mark.slow),
         pytest.param(Lens(spherical_aberration=0.5), 3, marks=pytest.mark.slow),
     ],
 )
@@ -31,7 +31,7 @@ def test_triton_agrees_with_torch(lens, scale, monkeypatch):
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cpu":
         monkeypatch.setenv("TRITON_INTERPRET", "1")
-    rgb, coc = (tensor[..., 8:36, 8:40].to(device) for tensor in edge_scene())
+    rgb, coc = (tensor[..., 8:24, 8:28].to(device) for tensor in edge_scene())
     triton, portable = (render_coc(rgb, scale * coc, lens, BokehConfig(backend=name)) for name in ("triton", "torch"))
     assert (triton - portable).abs().max() < 1e-4
 

@@ -17,7 +17,7 @@ from vdof.bokeh.layers import OWN, RIM, Layers, field_of_view
 from vdof.bokeh.lights import CELL, Lights, aim
 from vdof.bokeh.torch_records import Cut, radius_at
 from vdof.bokeh.torch_splat import place_table
-from vdof.bokeh.triton_sources import clip_shift, clip_span, span_at
+from vdof.bokeh.triton_sources import clip_shift, lit_span
 
 BLOCK = 128
 """Pixels per program."""
@@ -107,18 +107,14 @@ def _draw(
     PARTS: tl.constexpr, HAS_CUT: tl.constexpr,
 ):  # fmt: skip
     """How bright the disc of one source is at the pixels (x, y)."""
-    dy = y - source_y
-    lit = x * 0.0
-    is_here = tl.abs(dy) <= max_row
+    dy, lit = y - source_y, x * 0.0
+    shift_x, shift_y = clip_shift(source_x, source_y, size, cut_x, cut_y, cut_shift)
     for part in tl.static_range(PARTS):
-        part_spans = spans + part * (2 * max_row + 1) * radii * 3
-        left, right, bright = span_at(part_spans, source_x, dy, size, side, max_row, radii, is_here)
-        if HAS_CUT:
-            shift_x, shift_y = clip_shift(source_x, source_y, size, cut_x, cut_y, cut_shift)
-            left, right = clip_span(left, right, source_x, dy, size, side, shift_x, shift_y, squeeze)
-        bright *= tl.where(side > 0, tl.load(gain + PARTS + part), tl.load(gain + part))
-        bright = tl.where(is_here & (left < right), bright, 0.0)
-        lit += bright * (_passed(x, left) - _passed(x, right))
+        left, right, bright, is_lit = lit_span(
+            spans, gain, part, source_x, dy, size, side, shift_x, shift_y, squeeze, max_row, radii,
+            tl.abs(dy) <= max_row, PARTS, HAS_CUT,
+        )  # fmt: skip
+        lit += tl.where(is_lit, bright, 0.0) * (_passed(x, left) - _passed(x, right))
     return lit
 
 

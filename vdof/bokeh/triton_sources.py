@@ -121,3 +121,16 @@ def clip_span(left, right, x, dy, size, side, shift_x, shift_y, squeeze):
     chord = tl.sqrt(tl.maximum(circle * circle - off * off, 0.0)) / squeeze
     middle = x + side * shift_x * size / squeeze
     return tl.maximum(left, middle - chord), tl.minimum(right, middle + chord)
+
+
+@triton.jit
+def lit_span(
+    spans, gain, part, x, dy, size, side, shift_x, shift_y, squeeze, max_row, radii, mask,
+    PARTS: tl.constexpr, HAS_CUT: tl.constexpr,
+):  # fmt: skip
+    """Left and right end, px, and brightness of the span of one part, cut by the barrel, and where within `mask` it is lit."""
+    left, right, bright = span_at(spans + part * (2 * max_row + 1) * radii * 3, x, dy, size, side, max_row, radii, mask)
+    if HAS_CUT:
+        left, right = clip_span(left, right, x, dy, size, side, shift_x, shift_y, squeeze)
+    bright *= tl.where(side > 0, tl.load(gain + PARTS + part), tl.load(gain + part))
+    return left, right, bright, mask & (left < right)

@@ -25,12 +25,11 @@ from vdof.bokeh.triton_sources import (
     HALF_VARIANCE,
     LEAST_LIGHT,
     clip_shift,
-    clip_span,
     clipped_share,
     find_group,
     find_groups,
     half_share,
-    span_at,
+    lit_span,
 )
 
 BAND_BYTES = 2 * 2**30
@@ -111,13 +110,10 @@ def _add_kernel(
         r, light, opacity = _pick(
             colour, radius, weight, borders, x, y, full_height, full_width, count, leader, FOLD, BLOCK
         )
-        square = r * r / (FOLD * FOLD)
-        if FOLD == 2:
-            square = tl.maximum(square - (HALF_VARIANCE - FULL_VARIANCE), 0.0)
+        square = _square(r, FOLD)
         size = tl.sqrt(square)
         disc = area * tl.maximum(square - FULL_VARIANCE, LEAST_LIGHT)
-        side = tl.where(r >= 0, 1.0, -1.0)
-        centre = x + 0.5
+        side, centre = tl.where(r >= 0, 1.0, -1.0), x + 0.5
         shift_x, shift_y = clip_shift(centre, y, size, cut_x, cut_y, cut_shift)
         if HAS_CUT:
             disc *= clipped_share(clip, shift_x, shift_y)
@@ -128,15 +124,12 @@ def _add_kernel(
         target, last = tl.maximum(y - most, first), tl.minimum(y + most, first + rows - 1)
         while target <= last:
             dy = target - y
-            is_here = reach >= tl.abs(dy)
             line = ((target - first).to(tl.int64) * groups + shift) * (width + 2)
             for part in tl.static_range(PARTS):
-                part_spans = spans + part * (2 * max_row + 1) * radii * 3
-                left, right, bright = span_at(part_spans, centre, dy, size, side, max_row, radii, is_here)
-                if HAS_CUT:
-                    left, right = clip_span(left, right, centre, dy, size, side, shift_x, shift_y, squeeze)
-                bright *= tl.where(side > 0, tl.load(gain + PARTS + part), tl.load(gain + part))
-                is_lit = is_here & (left < right)
+                left, right, bright, is_lit = lit_span(
+                    spans, gain, part, centre, dy, size, side, shift_x, shift_y, squeeze, max_row, radii,
+                    reach >= tl.abs(dy), PARTS, HAS_CUT,
+                )  # fmt: skip
                 left = tl.minimum(tl.maximum(left, 0.0), width * 1.0)
                 right = tl.minimum(tl.maximum(right, 0.0), width * 1.0)
                 _add_span(ends, line + group * (width + 2), left, right, light * (bright * share)[:, None], is_lit)
@@ -145,6 +138,15 @@ def _add_kernel(
                 _add_span(ends, line + other * (width + 2), left, right, light * bright[:, None], is_lit)
             target += 1
         leader += 1
+
+
+@triton.jit
+def _square(radius, FOLD: tl.constexpr):
+    """Square of a radius in pixels of this resolution, less what its grid adds more than the full one's."""
+    square = radius * radius / (FOLD * FOLD)
+    if FOLD == 2:
+        square = tl.maximum(square - (HALF_VARIANCE - FULL_VARIANCE), 0.0)
+    return square
 
 
 @triton.jit

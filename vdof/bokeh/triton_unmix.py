@@ -38,49 +38,57 @@ def _unmix_kernel(picture, signed, spread, middle_at, colour, radius, weight, he
     is_mixed = tl.load(spread + at, mask=x < width, other=0.0) > MIXED_EDGE
     if tl.max(is_mixed.to(tl.int32), 0) > 0:
         middle = tl.load(middle_at + at, mask=is_mixed, other=0.0)
-        near, far = tl.zeros([BLOCK, 4], tl.float32), tl.zeros([BLOCK, 4], tl.float32)
-        none = tl.zeros([BLOCK], tl.float32)
-        near_r, far_r, near_square, far_square, near_off, far_off = none, none, none, none, none, none
-        n = 0
-        while n < (2 * WINDOW + 1) * (2 * WINDOW + 1):
-            dy, dx = n // (2 * WINDOW + 1) - WINDOW, n % (2 * WINDOW + 1) - WINDOW
-            is_inside = is_mixed & (y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width)
-            there = at + dy * width + dx
-            tone, r = _load(picture, there, is_inside), tl.load(signed + there, mask=is_inside, other=0.0)
-            w = tl.exp(-(dy * dy + dx * dx) / SPREAD) / (knee + _peak(tone))
-            w *= tl.where(tl.load(spread + there, mask=is_inside, other=0.0) > MIXED_EDGE, MIXED_TRUST, 1.0)
-            w = tl.where(is_inside, w, 0.0)
-            w_near = tl.where(r < middle, w, 0.0)
-            w_far = w - w_near
-            square, off = _dot(tone, tone), (r - middle) * (r - middle)
-            near += w_near[:, None] * tone
-            far += w_far[:, None] * tone
-            near_r += w_near * r
-            far_r += w_far * r
-            near_square += w_near * square
-            far_square += w_far * square
-            near_off += w_near * off
-            far_off += w_far * off
-            n += 1
-        near_w, far_w = _last(near), _last(far)
-        near_scale, far_scale = 1 / tl.maximum(near_w, 1e-20), 1 / tl.maximum(far_w, 1e-20)
-        near, far, near_r, far_r = (
-            near * near_scale[:, None],
-            far * far_scale[:, None],
-            near_r * near_scale,
-            far_r * far_scale,
+        near, far, near_figures, far_figures = _sum_sides(
+            picture, signed, spread, x, y, at, middle, is_mixed, height, width, knee, BLOCK
         )
-        off = near_off * near_scale - (near_r - middle) * (near_r - middle)
-        off += far_off * far_scale - (far_r - middle) * (far_r - middle)
+        near_r, near_square, near_off = _figures(near, near_figures)
+        far_r, far_square, far_off = _figures(far, far_figures)
+        near_w, far_w = _pick(near, 3), _pick(far, 3)
+        near, far = near / tl.maximum(near_w, 1e-20)[:, None], far / tl.maximum(far_w, 1e-20)[:, None]
+        off = near_off - (near_r - middle) * (near_r - middle) + far_off - (far_r - middle) * (far_r - middle)
         step = far_r - near_r
         is_mixed &= (near_w > 0) & (far_w > 0) & (step * step > 0.5 * CLEAR_STEP * CLEAR_STEP * off)
         own = tl.load(signed + at, mask=is_mixed, other=0.0)
         is_near = own < middle
         seen = _load(picture, at, is_mixed)
-        coverage = _cover(seen, is_near, near, far, near_square * near_scale, far_square * far_scale)
+        coverage = _cover(seen, is_near, near, far, near_square, far_square)
         _split(
             seen, coverage, own, is_near, near, far, near_r, far_r, colour, radius, weight, at, height * width, is_mixed
         )
+
+
+@triton.jit
+def _sum_sides(picture, signed, spread, x, y, at, middle, mask, height, width, knee, BLOCK: tl.constexpr):
+    """Weighted sums over the window per side: (BLOCK,4) of r, g, b, 1, and of radius, squared colour, squared distance of
+    the radius from the middle, 0."""
+    near, far = tl.zeros([BLOCK, 4], tl.float32), tl.zeros([BLOCK, 4], tl.float32)
+    near_figures, far_figures = near, far
+    channel = tl.arange(0, 4)[None, :]
+    n = 0
+    while n < (2 * WINDOW + 1) * (2 * WINDOW + 1):
+        dy, dx = n // (2 * WINDOW + 1) - WINDOW, n % (2 * WINDOW + 1) - WINDOW
+        is_inside = mask & (y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width)
+        there = at + dy * width + dx
+        tone, r = _load(picture, there, is_inside), tl.load(signed + there, mask=is_inside, other=0.0)
+        w = tl.exp(-(dy * dy + dx * dx) / SPREAD) / (knee + _peak(tone))
+        w *= tl.where(tl.load(spread + there, mask=is_inside, other=0.0) > MIXED_EDGE, MIXED_TRUST, 1.0)
+        w = tl.where(is_inside, w, 0.0)[:, None]
+        is_near, off = (r < middle)[:, None], r - middle
+        figures = tl.where(channel == 0, r[:, None], tl.where(channel == 1, _dot(tone, tone)[:, None], 0.0))
+        figures = tl.where(channel == 2, (off * off)[:, None], figures)
+        near += tl.where(is_near, w, 0.0) * tone
+        far += tl.where(is_near, 0.0, w) * tone
+        near_figures += tl.where(is_near, w, 0.0) * figures
+        far_figures += tl.where(is_near, 0.0, w) * figures
+        n += 1
+    return near, far, near_figures, far_figures
+
+
+@triton.jit
+def _figures(side, figures):
+    """Means of radius, squared colour and squared distance from the middle on one side."""
+    scale = 1 / tl.maximum(_pick(side, 3), 1e-20)
+    return _pick(figures, 0) * scale, _pick(figures, 1) * scale, _pick(figures, 2) * scale
 
 
 @triton.jit
@@ -91,8 +99,8 @@ def _load(picture, at, mask):
 
 
 @triton.jit
-def _last(values):
-    return tl.sum(tl.where(tl.arange(0, 4)[None, :] == 3, values, 0.0), 1)
+def _pick(values, channel):
+    return tl.sum(tl.where(tl.arange(0, 4)[None, :] == channel, values, 0.0), 1)
 
 
 @triton.jit

@@ -279,6 +279,14 @@ def test_a_reference_of_another_rate_is_matched_by_time_or_refused(tmp_path):
         list(iter_looks(probe(fast), slow, []))
 
 
+def test_a_reference_whose_times_go_apart_is_said_once(tmp_path, caplog):
+    even = write_clip(tmp_path / "even.mkv", frames=12)
+    uneven = write_clip(tmp_path / "uneven.mkv", pts=[512 * k + 2048 * (k > 4) for k in range(12)])
+    assert probe(uneven).frame_rate == probe(even).frame_rate
+    assert len(list(iter_looks(probe(uneven), even, []))) == 12
+    assert [record.getMessage()[:19] for record in caplog.records] == ["reference: frame 5 "]
+
+
 def test_reasons_of_several_shots():
     seconds, frames = np.arange(4) / 12, np.arange(4)
     stretches = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -10,6 +12,8 @@ from vdof.check.look import LONG_SIDE
 from vdof.errors import InputError
 from vdof.stream import prefetch
 from vdof.video import Frame, VideoConfig, VideoInfo, read_frames
+
+log = logging.getLogger(__name__)
 
 _SAME_RATE = 0.01
 """Relative difference below which two rates are one, and frames belong together by their number."""
@@ -57,11 +61,22 @@ def open_small(stack: ExitStack, info: VideoInfo, video: VideoConfig, frames: ra
 def pair_by_number(
     pictures: Iterator[Frame], partners: Iterator[Frame], info: VideoInfo, reference: VideoInfo
 ) -> Iterator[Pair]:
-    """The first with the first, the second with the second, ..."""
+    """The first with the first, the second with the second, ...; that their times go apart is said once."""
+    begins: tuple[float, float] | None = None
+    far = 1 / float(info.frame_rate)
     for position, picture in enumerate(pictures):
         partner = next(partners, None)
         if partner is None:
             raise end_error(position, info, reference)
+        begins = begins or (picture.time_s, partner.time_s)
+        delay = find_delay(picture, partner, begins)
+        if abs(delay) > far:
+            log.warning(
+                "reference: frame %d of %s is shown %.2f s %s than that of %s, frames are compared by number; where they do "
+                "not show the same, give a reference with the same times",
+                *(picture.index, reference.path, abs(delay), "later" if delay > 0 else "earlier", info.path),
+            )
+            far = math.inf
         yield picture, partner
 
 

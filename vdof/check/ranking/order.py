@@ -12,6 +12,7 @@ from vdof.check.report.page import flatten
 from vdof.check.result_file import read_result
 from vdof.check.verdict import CheckResult
 from vdof.errors import InputError
+from vdof.video import probe
 
 log = logging.getLogger(__name__)
 
@@ -84,17 +85,17 @@ def split_name(path: Path) -> tuple[Path, str]:
 
 
 def read_run(top: Path, folder: Path, prefix: str) -> Run | None:
-    """One run; None where its clip is gone or its record is broken, which is said."""
+    """One run; None where its clip is gone or no video, or its record is broken, which is said."""
     record_path, check_path = folder / f"{prefix}run.json", folder / f"{prefix}check.json"
     try:
         record = read_record(record_path) if record_path.is_file() else {}
         result = read_result(check_path) if check_path.is_file() else None
+        clip = find_clip(folder, prefix, record, result)
+        if clip is None:
+            raise InputError(f"{folder}: the clip of this run is gone")
+        probe(clip)
     except InputError as error:
         log.warning("%s; the run is left out", error)
-        return None
-    clip = find_clip(folder, prefix, record, result)
-    if clip is None:
-        log.warning("%s: the clip of this run is gone; the run is left out", folder)
         return None
     place = folder.relative_to(top)
     name = str(place / prefix.rstrip(".")) if prefix else str(place)

@@ -194,6 +194,17 @@ def test_what_cannot_be_judged_says_why():
     assert "texture" in gauge.finish().reason
 
 
+def test_frames_shown_several_times_do_not_stand_still_and_few_a_second_show_nothing():
+    fast, slow, texture = PixelGauge("blind", 0.06), PixelGauge("blind", 0.06), make_texture(size=(96, 240))
+    for index in range(120):
+        sharp = np.repeat(texture[:, index // 3 : index // 3 + 160, None], 3, axis=2)
+        fast.add(Look(index, index / 60, 0, sharp))
+    for index in range(8):
+        slow.add(Look(index, float(index), 0, np.repeat(texture[:, index : index + 160, None], 3, axis=2)))
+    assert fast.finish().verdict == FINE
+    assert slow.finish().reason.startswith("too few frames a second: 1,")
+
+
 def test_verdict_of_several_shots():
     seconds = np.arange(60) / 12
     frames = np.arange(60)

@@ -29,6 +29,8 @@ _RESPONSE = {"reference": 1.0, "blind": 2.0}
 STILL = "the picture stands still, so that its blur would hold still whatever made it"
 _STILL = 0.12
 """Codes (0..255) by which a frame usually differs from the one before in a picture that stands still."""
+_STEP_S = 0.03
+"""Frames nearer in time are not compared for that: a faster clip may show each picture several times."""
 _WANTED = {"reference": 1.1, "blind": 1.4}
 """Blur in pixels of a level at which it is told best there."""
 
@@ -48,7 +50,7 @@ class PixelGauge(ShotGauge):
 
     def _restart(self) -> None:
         super()._restart()
-        self._before: np.ndarray | None = None
+        self._before: tuple[np.ndarray, float] | None = None
         self._changes: list[float] = []
 
     def _measure(self, look: Look) -> None:
@@ -60,13 +62,17 @@ class PixelGauge(ShotGauge):
         smooth = np.asarray(cv2.blur(image if sharp is None else sharp, (33, 33)), np.float32)
         light = np.log2(sight.sample(smooth) + 0.01)
         self._table.add(look.index, look.seconds, sight, {"light": light, **name_columns(blurs)}, is_key=look.is_key)
-        self._note_change(image)
+        self._note_change(image, look.seconds)
 
-    def _note_change(self, image: np.ndarray) -> None:
+    def _note_change(self, image: np.ndarray, seconds: float) -> None:
         """How much the picture differs from the one before, in codes."""
-        if self._before is not None and self._before.shape == image.shape:
-            self._changes.append(255 * float(cv2.absdiff(self._before, image).mean()))
-        self._before = image
+        if self._before is not None:
+            before, then = self._before
+            if seconds - then < _STEP_S:
+                return
+            if before.shape == image.shape:
+                self._changes.append(255 * float(cv2.absdiff(before, image).mean()))
+        self._before = image, seconds
 
     def _reduce(self, evidence: Evidence) -> list[Stretch]:
         stretches = find_stretches(evidence, self._mode, self._pulls)

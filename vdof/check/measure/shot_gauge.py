@@ -17,6 +17,8 @@ LONGEST_S = 30.0
 """A longer shot is judged in pieces, so that memory stays bounded."""
 SMALLEST_PX = 32
 """Shorter side below which no point of a picture can be told from its neighbours."""
+SLOWEST_FPS = 4.0
+"""Frames a second of which fewer do not show a pulse."""
 
 Mask = NDArray[np.bool_]
 
@@ -76,6 +78,9 @@ def find_obstacle(evidence: Evidence, shorter_side: int) -> str:
         return f"too small: what moves can be followed in pictures of {SMALLEST_PX} px and more"
     if evidence.duration_s < SHORTEST_S:
         return f"too short: {evidence.duration_s:.1f} s, a pulse shows in {SHORTEST_S:g} s or more"
+    step = float(np.median(np.diff(evidence.seconds)))
+    if step * SLOWEST_FPS > 1:
+        return f"too few frames a second: {1 / step:.2g}, a pulse shows in {SLOWEST_FPS:g} or more"
     return ""
 
 

@@ -5,7 +5,8 @@ scripts/bench breathing --modes pipeline --seeds 100 101  fewer
 scripts/bench breathing --clips DIR                       real clips as well, behind a lens of known blur
 
 Sizes are amplitudes of a sine: of the blur's gain, or of an offset as a share of the largest blur. Honest films stand still,
-pan, are hand-held, dolly, let the subject approach, pull focus, or flicker in exposure. The thresholds were set on seeds
+pan, are hand-held, dolly, let the subject approach, pull focus, flicker in exposure, have a subject that walks through the
+picture, lie in the night with small lights, or are compressed hard (lowrate). The thresholds were set on seeds
 below 100; the seeds here are others. AUC: how often a film with breathing scores above an honest one.
 """
 

@@ -28,7 +28,9 @@ class Wobble:
     hertz: float
 
 
-HONEST = ("still", "pan", "handheld", "dolly", "approach", "pull", "flicker")
+HONEST = ("still", "pan", "handheld", "dolly", "approach", "pull", "flicker", "walk", "night", "lowrate")
+IN_HAND = ("handheld", "walk", "night", "lowrate")
+"""Kinds whose camera is held by hand."""
 
 
 def move_camera(kind: str, times: np.ndarray, rng: np.random.Generator) -> Path3D:
@@ -40,7 +42,7 @@ def move_camera(kind: str, times: np.ndarray, rng: np.random.Generator) -> Path3
     elif kind == "dolly":
         position[:, 2] = rng.uniform(0.06, 0.2) * times * rng.choice([-1, 1])
         position[:, 0] = rng.uniform(-0.08, 0.08) * times
-    elif kind == "handheld":
+    elif kind in IN_HAND:
         position = np.stack([shake(times, rng, rng.uniform(0.01, 0.03)) for _ in range(3)], axis=1)
         angles = np.stack([shake(times, rng, np.deg2rad(rng.uniform(0.3, 1.0))) for _ in range(2)], axis=1)
     elif kind in ("pull", "flicker", "approach") and rng.random() < 0.5:
@@ -57,12 +59,16 @@ def shake(times: np.ndarray, rng: np.random.Generator, size: float) -> np.ndarra
 
 
 def move_subject(kind: str, times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(T,) how much farther the subject is than at first, as a share of its distance."""
-    if kind != "approach":
-        return np.zeros(len(times))
+    """(T,3) how far the subject is from where it was put, across, down and away, as shares of its distance."""
     share = times / times[-1]
-    smooth = share**2 * (3 - 2 * share) if rng.random() < 0.5 else share
-    return -rng.uniform(0.15, 0.4) * smooth
+    way = np.zeros((len(times), 3))
+    if kind == "approach":
+        smooth = share**2 * (3 - 2 * share) if rng.random() < 0.5 else share
+        way[:, 2] = -rng.uniform(0.15, 0.4) * smooth
+    elif kind == "walk":
+        way[:, 0] = rng.choice([-1, 1]) * rng.uniform(0.6, 1.0) * (share - 0.5)
+        way[:, 1] = 0.01 * np.sin(2 * np.pi * rng.uniform(1.5, 2.2) * times)
+    return way
 
 
 def place_focus(

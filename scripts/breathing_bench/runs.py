@@ -17,6 +17,11 @@ from vdof.focus.observe import smooth_track
 SMOOTHING_S = 0.4
 """How slowly focus follows, s: standard deviation of a window, as `focus.smoothing_s`."""
 
+LOW_RATE = 14
+"""Steps of crf by which the kind lowrate is compressed more: 24 at 480x270 is about 32 at 720p."""
+GRAIN = 1.5 / 255
+"""Noise of a sensor at night, display-encoded."""
+
 
 def run_pipeline(setting: Film, wobble: Wobble, noise: float = 0.004) -> Breathing:
     """vdof's own coc: disparity with grain, and focus that follows it unless it is pulled."""
@@ -54,15 +59,25 @@ def run_pixels(setting: Film, wobble: Wobble, *, has_reference: bool, crf: int =
     blurred: list[np.ndarray] = []
     for item in film(setting):
         gain, offset = wobble_disparity(wobble, item.seconds, phase)
-        blurred.append(expose(blur(item, find_coc(item, setting, gain, offset)), item.exposure))
+        picture = expose(blur(item, find_coc(item, setting, gain, offset)), item.exposure)
+        if setting.kind == "night":
+            picture = add_grain(picture, rng)
+        blurred.append(picture)
         if has_reference:
             sharp.append(expose(item.sharp, item.exposure))
     gauge = PixelGauge("reference" if has_reference else "blind", 1.0)
+    crf += LOW_RATE if setting.kind == "lowrate" else 0
     partners = transcode(sharp, crf) if has_reference else None
     for number, (image, is_key) in enumerate(transcode(blurred, crf)):
         partner = next(partners)[0] if partners is not None else None
         gauge.add(Look(number, number / FRAME_RATE, 0, image, partner, is_key=is_key))
     return gauge.finish()
+
+
+def add_grain(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Grey (h,w,3) with a sensor's noise."""
+    noise = GRAIN * rng.standard_normal((*picture.shape[:2], 1))
+    return np.clip(picture + noise, 0, 1).astype(np.float32)
 
 
 def find_coc(item: Shown, setting: Film, gain: float, offset: float) -> list[float]:

@@ -24,7 +24,7 @@ class Film:
 
     name: str
     kind: str
-    """still, pan, handheld, dolly, approach, pull, flicker"""
+    """One of `HONEST`."""
     seed: int
     size: tuple[int, int] = (270, 480)
     """(height, width) px"""
@@ -64,19 +64,19 @@ class _Plane:
 def film(setting: Film) -> Iterator[Shown]:
     """The frames of a film."""
     rng = np.random.default_rng(setting.seed)
-    planes = build_planes(rng, setting.size)
+    planes = build_planes(rng, setting.size, is_night=setting.kind == "night")
     count = round(setting.seconds * FRAME_RATE)
     times = np.arange(count) / FRAME_RATE
     camera = move_camera(setting.kind, times, rng)
     subject = planes[-1].distance
     shift = move_subject(setting.kind, times, rng) * subject
-    focus = place_focus(setting.kind, times, rng, subject + shift - camera.position[:, 2], planes[0].distance)
+    focus = place_focus(setting.kind, times, rng, subject + shift[:, 2] - camera.position[:, 2], planes[0].distance)
     scale = setting.blur * setting.size[1] / abs(1 / subject - 1 / planes[0].distance)
     exposure = np.ones(count)
     if setting.kind == "flicker":
         exposure = 1 + rng.uniform(0.05, 0.2) * np.sin(2 * np.pi * rng.uniform(0.5, 5) * times + rng.uniform(0, 6))
     for t in range(count):
-        layers = [shoot(plane, camera, t, float(shift[t]), setting.size) for plane in planes]
+        layers = [shoot(plane, camera, t, shift[t] * plane.is_subject, setting.size) for plane in planes]
         sharp = np.zeros(setting.size, np.float32)
         disparity = np.zeros(setting.size, np.float32)
         for light, opacity, near in layers:
@@ -117,12 +117,12 @@ def spread(picture: np.ndarray, radius: float) -> np.ndarray:
 
 
 def shoot(
-    plane: _Plane, camera: Path3D, t: int, shift: float, size: tuple[int, int]
+    plane: _Plane, camera: Path3D, t: int, shift: np.ndarray, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """One plane as frame t shows it: premultiplied light, opacity, disparity."""
+    """One plane, moved by `shift` (3,) m, as frame t shows it: premultiplied light, opacity, disparity."""
     height, width = size
-    x, y, z = camera.position[t]
-    distance = plane.distance - z + (shift if plane.is_subject else 0.0)
+    x, y, z = camera.position[t] - shift
+    distance = plane.distance - z
     focal = FOCAL * width
     zoom = focal / distance / plane.texels_per_m
     rows, columns = plane.light.shape
@@ -137,8 +137,8 @@ def shoot(
     return both[..., 0], both[..., 1], 1 / distance
 
 
-def build_planes(rng: np.random.Generator, size: tuple[int, int]) -> list[_Plane]:
-    """Wall, things between, and the subject last, far to near."""
+def build_planes(rng: np.random.Generator, size: tuple[int, int], *, is_night: bool) -> list[_Plane]:
+    """Wall, things between, and the subject last, far to near; at night small lights in the dark."""
     subject = rng.uniform(1.5, 3.0)
     distances = [subject * rng.uniform(3, 8), *(subject * rng.uniform(1.4, 2.5, rng.integers(1, 3))), subject]
     distances[1:-1] = sorted(distances[1:-1], reverse=True)
@@ -149,6 +149,8 @@ def build_planes(rng: np.random.Generator, size: tuple[int, int]) -> list[_Plane
         reach = (1.6, 1.6) if is_wall else (rng.uniform(0.25, 0.4), rng.uniform(0.6, 0.9))
         shape = round(size[0] * reach[1]), round(size[1] * reach[0])
         light = scatter_leaves(rng, shape, smallest=rng.uniform(1.5, 4))
+        if is_night:
+            light = np.where(light >= 1, 3 * light, 0.04 * light)
         opacity = np.ones(shape, np.float32)
         if not is_wall:
             y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]

@@ -12,10 +12,6 @@ from vdof.flow.images import resize_array
 
 _SPACING = 4
 """px between the places where growth is measured."""
-_REACH = 8
-"""places on each side that are compared, at most."""
-_POOL = 4
-"""places on each side over which the mean is taken."""
 _ALIKE = 0.05
 """Of disparity's range: places farther apart are not of one depth."""
 _PRIOR = 100.0
@@ -36,6 +32,6 @@ def measure_growth(disparity: np.ndarray, flow: np.ndarray, trust: np.ndarray, s
     level = resize_array(disparity, size) / np.float32(_ALIKE * spread + 1e-9)
     places = np.ascontiguousarray(resize_array(flow, size)), np.ascontiguousarray(resize_array(trust, size))
     sums, growth = np.empty((*size, 2), np.float32), np.empty(size, np.float32)
-    stretch_rows(0, size[0], level, *places, np.float32(w / size[1]), _REACH, sums)
-    pool_rows(0, size[0], level, sums, _POOL, np.float32(_PRIOR), growth)
+    stretch_rows(0, size[0], level, *places, np.float32(w / size[1]), sums)
+    pool_rows(0, size[0], level, sums, np.float32(_PRIOR), growth)
     return np.clip(growth, *_LIMITS)

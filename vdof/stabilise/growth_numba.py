@@ -6,10 +6,14 @@ import numba
 
 compiled = numba.njit(nogil=True, cache=True, fastmath={"nsz", "arcp", "contract", "reassoc"})
 _DIRECTIONS = ((1, 0), (0, 1), (1, 1), (1, -1))
+_APART = (2, 4, 7)
+"""places from the middle."""
+_POOL = (-4, -2, 0, 2, 4)
+"""places over which the mean is taken."""
 
 
 @compiled
-def stretch_rows(y0, y1, level, flow, trust, spacing, reach, sums):  # type: ignore[no-untyped-def]
+def stretch_rows(y0, y1, level, flow, trust, spacing, sums):  # type: ignore[no-untyped-def]
     """Write numerator and weight (h,w,2) of each place's growth: least squares over pairs of places on either side of it.
 
     level: (h,w) disparity in tolerances. On a slanted surface flow also stretches along the slant: `stretch = growth +
@@ -20,7 +24,7 @@ def stretch_rows(y0, y1, level, flow, trust, spacing, reach, sums):  # type: ign
         for x in range(w):
             n00 = n01 = n02 = n11 = n12 = n22 = r0 = r1 = r2 = 0.0
             for dx, dy in _DIRECTIONS:
-                for r in range(1, reach + 1):
+                for r in _APART:
                     left, right, top, bottom = x - r * dx, x + r * dx, y - r * dy, y + r * dy
                     if left < 0 or right >= w or min(top, bottom) < 0 or max(top, bottom) >= h:
                         continue
@@ -51,14 +55,15 @@ def stretch_rows(y0, y1, level, flow, trust, spacing, reach, sums):  # type: ign
 
 
 @compiled
-def pool_rows(y0, y1, level, sums, reach, prior, growth):  # type: ignore[no-untyped-def]
+def pool_rows(y0, y1, level, sums, prior, growth):  # type: ignore[no-untyped-def]
     """`growth` (h,w): 1 + the mean over places nearby of like disparity; `prior`: weight of no growth."""
     h, w = level.shape
     for y in range(y0, y1):
         for x in range(w):
             total, weights = 0.0, 0.0
-            for v in range(max(y - reach, 0), min(y + reach, h - 1) + 1):
-                for u in range(max(x - reach, 0), min(x + reach, w - 1) + 1):
+            for down in _POOL:
+                for across in _POOL:
+                    v, u = min(max(y + down, 0), h - 1), min(max(x + across, 0), w - 1)
                     apart = level[v, u] - level[y, x]
                     share = 1 / (1 + apart * apart) ** 2
                     total += share * sums[v, u, 0]

@@ -12,6 +12,7 @@ import numpy as np
 
 from vdof.flow.images import resize_array
 from vdof.flow.warp import is_consistent_array, to_target, warp_array
+from vdof.stabilise.growth import measure_growth
 
 _LARGEST_SAMPLE = 1500
 _HYPOTHESES = 64
@@ -109,12 +110,12 @@ def fit_affine(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
 
 
 def fit_pair(
-    first: int, second: int, a: Small, b: Small, there: np.ndarray, back: np.ndarray, growth: np.ndarray
+    first: int, second: int, a: Small, b: Small, there: np.ndarray, back: np.ndarray, growth: np.ndarray | None = None
 ) -> list[AffinePair]:
     """Return the map from frame a to frame b found on all that both show and, if the camera stands still, on the rest.
 
     there: flow (h,w,2) px from a to b; back: from b to a; growth: (h",w") over a, how many times nearer things are in b,
-    which is no error of the network's. Empty if the frames share too little.
+    which is no error of the network's; None: measured here. Empty if the frames share too little.
     """
     if min(float(a.grey.std()), float(b.grey.std())) < _BLANK:
         return []
@@ -123,6 +124,8 @@ def fit_pair(
     thin = (slice(None, None, _THIN), slice(None, None, _THIN))
     x, y = a.disparity[thin], warp_array(b.disparity, np.ascontiguousarray(target[thin]))
     is_at_rest = is_trusted & ((there**2).sum(axis=-1) < _REST**2)
+    if growth is None:
+        growth = measure_growth(a.disparity, there, is_trusted.astype(np.float32), a.spread)
     nearer = resize_array(growth, a.disparity.shape)[thin]
     pairs = [_fit_chosen(first, second, a.far + nearer * (x - a.far), y, is_trusted[thin], a.spread, is_rest=False)]
     if camera_is_still(a.grey, is_at_rest):

@@ -61,15 +61,12 @@ def carry_rows(  # type: ignore[no-untyped-def]
 ):
     """The running sum (h,w,2: total, count) at a frame from its neighbour's, fetched along the flow where it is believed."""
     h, w = level.shape
-    trust_h, trust_w = trust.shape
-    down, across = np.float32(trust_h / h), np.float32(trust_w / w)
-    growth_h, growth_w = growth.shape
-    fewer, narrower = np.float32(growth_h / h), np.float32(growth_w / w)
+    per_width = one / np.float32(w)
+    trust_row, growth_row = np.empty(trust.shape[1], np.float32), np.empty(growth.shape[1], np.float32)
     for y in range(y0, y1):
-        growth_y = min(max((y + half) * fewer - half, np.float32(0)), np.float32(growth_h - 1))
-        trust_y = min(max((y + half) * down - half, np.float32(0)), np.float32(trust_h - 1))
+        _cut(trust, (y + half) / h, trust_row)
+        _cut(growth, (y + half) / h, growth_row)
         for x in range(w):
-            trust_x = min(max((x + half) * across - half, np.float32(0)), np.float32(trust_w - 1))
             at_x = min(max(x + flow[y, x, 0], np.float32(0)), np.float32(w - 1))
             at_y = min(max(y + flow[y, x, 1], np.float32(0)), np.float32(h - 1))
             left, top = int(at_x), int(at_y)
@@ -79,11 +76,10 @@ def carry_rows(  # type: ignore[no-untyped-def]
             total = upper * (one - b) + (before[bottom, left, 0] * (one - a) + before[bottom, right, 0] * a) * b
             upper = before[top, left, 1] * (one - a) + before[top, right, 1] * a
             count = upper * (one - b) + (before[bottom, left, 1] * (one - a) + before[bottom, right, 1] * a) * b
-            growth_x = min(max((x + half) * narrower - half, np.float32(0)), np.float32(growth_w - 1))
-            nearer = _look_up(growth, growth_y, growth_x)
-            total = (gain * total + (offset - far) * count) / nearer + far * count
+            place = (x + half) * per_width
+            total = (gain * total + (offset - far) * count) / _look_up(growth_row, place) + far * count
             value = total / count
-            seen = _look_up(trust, trust_y, trust_x)
+            seen = _look_up(trust_row, place)
             keep = kappa * seen
             outside = max(lowest[y, x] - value, value - highest[y, x]) * per_tolerance
             outside *= one - ease * weight[y, x] * seen * seen
@@ -94,10 +90,20 @@ def carry_rows(  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _look_up(image, y, x):  # type: ignore[no-untyped-def]
-    """Bilinear; the position lies inside."""
-    top, left = int(y), int(x)
-    bottom, right = min(top + 1, image.shape[0] - 1), min(left + 1, image.shape[1] - 1)
-    a, b = x - left, y - top
-    upper = image[top, left] * (one - a) + image[top, right] * a
-    return upper * (one - b) + (image[bottom, left] * (one - a) + image[bottom, right] * a) * b
+def _cut(image, share, row):  # type: ignore[no-untyped-def]
+    """Write the row (w) of image (h,w) at this share of its height, interpolated."""
+    h = image.shape[0]
+    at = min(max(np.float32(share * h) - half, np.float32(0)), np.float32(h - 1))
+    top = int(at)
+    bottom, b = min(top + 1, h - 1), at - top
+    for x in range(image.shape[1]):
+        row[x] = image[top, x] * (one - b) + image[bottom, x] * b
+
+
+@compiled
+def _look_up(row, share):  # type: ignore[no-untyped-def]
+    """The value of row (w) at this share of its length, interpolated."""
+    w = row.size
+    at = min(max(share * np.float32(w) - half, np.float32(0)), np.float32(w - 1))
+    left = int(at)
+    return row[left] + (row[min(left + 1, w - 1)] - row[left]) * (at - left)

@@ -23,10 +23,8 @@ from vdof.flow.config import FlowConfig
 from vdof.flow.dis import DisFlow
 from vdof.flow.images import resize_array, resize_flow, to_grey
 from vdof.flow.open import open_flow
-from vdof.flow.warp import is_consistent_array
 from vdof.shots import AnalysisFrame, split_shots
 from vdof.stabilise.config import StabiliseConfig, sync_reach
-from vdof.stabilise.growth import measure_growth
 from vdof.stabilise.level import Level, Leveller
 from vdof.stabilise.pairs import AffinePair, Small, fit_pair
 from vdof.stabilise.smooth import LEAST_WEIGHT, Link, Measured, Seen, carry, join, link_frames, measure
@@ -237,9 +235,7 @@ class _Window:
         a, b = self._entries[first].small, self._entries[second].small
         there = self._pair_flow.between_grey(a.grey, b.grey)
         back = self._pair_flow.between_grey(b.grey, a.grey)
-        trust = is_consistent_array(there, back).astype(np.float32)
-        growth = measure_growth(a.disparity, there, trust, a.spread)
-        return fit_pair(self._start + first, self._start + second, a, b, there, back, growth)
+        return fit_pair(self._start + first, self._start + second, a, b, there, back)
 
     def _apply(self, level: Level, position: int, entry: _Entry) -> Measured:
         """Return the frame's disparity at its level; of one that is astray hardly anything counts."""

@@ -116,7 +116,7 @@ def test_task_writes_both_sheets_and_prints_the_order(tmp_path, capsys):
     (tmp_path / name / "report.html").write_text("x")
     config = VdofConfig(input="", task="rank", dir=str(tmp_path))
     rank.run(config, tmp_path)
-    assert capsys.readouterr().out.splitlines()[0].startswith("1. lens.f_number=2.8  transition 8 % of width")
+    assert capsys.readouterr().out.splitlines()[0].startswith("1. lens.f_number=2.8  transition 8.0 % of width")
     text = (tmp_path / "rank.html").read_text()
     page = Page(text)
     assert page.open == []
@@ -136,6 +136,14 @@ def test_errors_say_what_to_give(tmp_path):
         find_runs(tmp_path)
     with pytest.raises(InputError, match="is no folder"):
         find_runs(tmp_path / "missing")
+
+
+def test_a_run_whose_clip_is_no_video_is_left_out(tmp_path, caplog):
+    make_run(tmp_path / "a")
+    make_run(tmp_path / "b")
+    (tmp_path / "b" / "a_vdof.mp4").write_text("no video")
+    assert [run.clip.parent.name for run in find_runs(tmp_path)] == ["a"]
+    assert "cannot be read as a video" in caplog.text
 
 
 def test_a_run_whose_clip_is_gone_is_left_out(tmp_path, caplog):

@@ -6,9 +6,9 @@ from pathlib import Path
 import cv2
 
 from vdof.check.ranking.order import Run, find_runs, list_differences, order
-from vdof.check.ranking.page import COLUMNS, write_page
+from vdof.check.ranking.page import COLUMNS, say_figure, write_page
 from vdof.check.ranking.pictures import draw_sheet, find_part, read_moment
-from vdof.check.report.words import count, say_number
+from vdof.check.report.words import count
 from vdof.config import VdofConfig
 from vdof.errors import ConfigError, OutputError
 from vdof.files import replace_when_whole
@@ -48,7 +48,9 @@ def describe(place: int, ranked: Run, label: list[tuple[str, str]]) -> list[str]
     if len(label) > 4:
         arguments += f" and {len(label) - 4} more"
     figures = [
-        f"{heading.lower()} {say_number(value)} {unit}" if value is not None else f"{heading.lower()} not measured"
+        f"{heading.lower()} {say_figure(attribute, value)} {unit}"
+        if value is not None
+        else f"{heading.lower()} not measured"
         for attribute, heading, unit, *_ in COLUMNS
         for value in [getattr(ranked, attribute)]
     ]

@@ -12,7 +12,6 @@ from vdof.check.ranking.pictures import cut
 from vdof.check.report.page import MOST_BYTES
 from vdof.check.report.pictures import LADDER, Picture, Quality, show
 from vdof.check.report.template import fill_template
-from vdof.check.report.words import say_number
 from vdof.errors import OutputError
 from vdof.files import write_text
 
@@ -25,6 +24,8 @@ COLUMNS = (
     ("frames_per_second", "Speed", "frames/s", "pass 2", True),
 )
 """Attribute of `Run`, heading, unit, how to read it, and whether larger is better."""
+DECIMALS = {"softness": 1, "breathing": 3, "halo": 2, "frames_per_second": 1}
+"""Digits that tell runs apart; more would promise more than is measured."""
 MOST_LABELS = 6
 
 
@@ -62,7 +63,7 @@ def show_both(picture: Picture, part: tuple[float, float, float, float], quality
 def describe(place: int, run: Run, label: Sequence[tuple[str, str]], folder: Path) -> dict[str, Any]:
     """One row: its name, what differs, and its figures as text and as numbers to sort by."""
     figures = [
-        (attribute, heading, unit, say_number(value), "" if value is None else f"{value:.6g}")
+        (attribute, heading, unit, say_figure(attribute, value), "" if value is None else f"{value:.6g}")
         for attribute, heading, unit, *_ in COLUMNS
         for value in [getattr(run, attribute)]
     ]
@@ -75,6 +76,11 @@ def describe(place: int, run: Run, label: Sequence[tuple[str, str]], folder: Pat
         "verdict": run.result.breathing[0].verdict if run.result else "not checked",
         "report": link(run.report, folder) if run.report else "",
     }
+
+
+def say_figure(attribute: str, value: float | None) -> str:
+    """A figure of a run, or a dash where there is none."""
+    return "\u2013" if value is None else f"{value:.{DECIMALS[attribute]}f}"
 
 
 def link(path: Path, folder: Path) -> str:

@@ -33,6 +33,8 @@ from vdof.check.verdict import Breathing
 
 SIZES = {"pipeline": (0.005, 0.01, 0.02, 0.05), "reference": (0.01, 0.03, 0.1), "blind": (0.03, 0.08, 0.2)}
 HERTZ = (0.3, 8.0)
+CLIP_HERTZ = (1.3, 0.6, 2.3, 4.0)
+"""Rates that the clips of a folder take in turn, by name: several pulses within the clip, and under half its frame rate."""
 BLURS = (0.015, 0.03, 0.05)
 
 
@@ -71,12 +73,15 @@ def main() -> None:
 
 def list_cases(mode: str, sources: list[str], seeds: list[int], crf: int) -> Iterator[Case]:
     """Every film honest, and with gain or offset of every size at a rate of its own; a clip once per source."""
+    clips = [source for source in sources if source not in HONEST]
     for source in sources:
         for seed in seeds if source in HONEST else seeds[:1]:
             rng = np.random.default_rng([seed, len(source)])
             yield Case(mode, source, seed, Wobble("none", 0.0, 1.0), crf)
             kind = ("gain", "offset")[int(rng.integers(2))]
             hertz = float(math.exp(rng.uniform(*np.log(HERTZ))))
+            if source in clips:
+                kind, hertz = "gain", CLIP_HERTZ[clips.index(source) % len(CLIP_HERTZ)]
             for size in SIZES[mode]:
                 yield Case(mode, source, seed, Wobble(kind, size, hertz), crf)
 

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from vdof.check.measure.curves import fit_common
 from vdof.check.measure.evidence import Evidence
 from vdof.check.measure.motion import follow_subject
 from vdof.check.measure.pulse import Region, find_pulse, fit_within
-from vdof.check.measure.transitions import find_one_way
+from vdof.check.measure.transitions import find_intended, find_one_way
+from vdof.focus.pulls import ease
 
 
 def make_evidence(seconds, places, is_subject):
@@ -85,3 +87,26 @@ def test_points_whose_growth_nobody_knows_are_no_cause():
     evidence = make_evidence(seconds, np.zeros((2, 60, 24)), np.ones((60, 24)))
     evidence.columns["growth"][:] = np.nan
     assert follow_subject(evidence, np.ones(24), np.ones(60, bool), 0.4) == {}
+
+
+def test_a_sudden_pull_leaves_its_rests_alone():
+    seconds = np.arange(120) / 24
+    there_and_back = 1.4 * (ease((seconds - 1.5) / 0.5) - ease((seconds - 3.2) / 0.5))
+    trend, is_fast = find_intended(there_and_back + 0.1 * np.sin(4 * np.pi * seconds), seconds)
+    rests = np.flatnonzero(np.diff(np.concatenate([[1], is_fast, [1]]).astype(int)))
+    lengths = (rests[1::2] - rests[::2]) / 24
+    assert len(lengths) == 3
+    assert min(lengths) > 0.9
+    assert np.abs(there_and_back - trend)[~is_fast].max() < 0.12
+
+
+def test_a_track_that_strays_counts_less():
+    seconds = np.arange(72) / 24
+    rng = np.random.default_rng(3)
+    values = 0.1 * np.sin(2 * np.pi * seconds) + 0.02 * rng.standard_normal((30, 72))
+    values[:9] += 0.15 * np.cos(3 * np.pi * seconds)
+    errors = [
+        np.std(fit_common(values, np.ones_like(values), seconds, has_strays=strays) - values[9:].mean(axis=0))
+        for strays in (False, True)
+    ]
+    assert errors[1] < 0.75 * errors[0]

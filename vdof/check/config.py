@@ -21,7 +21,7 @@ class CheckConfig:
     """Flag a render from this score on, judged by its own circles of confusion."""
     reference_stops: float = 0.02
     """Flag a clip judged against its sharp reference from this score on."""
-    blind_stops: float = 0.06
+    blind_stops: float = 0.05
     """Flag a clip judged by its own pixels alone from this score on."""
     reference_start: int = 0
     """Frame of the reference that the first frame checked shows."""

@@ -15,16 +15,21 @@ GROUPS = 4
 _ROUNDS = 12
 _SHORTEST_FOR_SLOPE_S = 1.5
 """A shorter track has no slope of its own: it could not be told from the common curve."""
+_FARTHEST = 6.0
+"""Misfits count no more than so many times the usual one in a track's variance."""
+_LEAST_VARIANCE = 0.5
+"""Of the usual one: no track is believed to be better than that."""
 _FEWEST = 4
 """Tracks of a group that a frame needs."""
 
 Array = NDArray[np.float64]
 
 
-def fit_common(values: Array, weights: Array, seconds: Array) -> Array:
+def fit_common(values: Array, weights: Array, seconds: Array, *, has_strays: bool = False) -> Array:
     """(t,) the common curve of tracks `values` (n,t), nan where a track is not seen; nan where too few tracks are.
 
-    `weights` (n,t) >= 0; `seconds` (t,). The curve's mean is 0.
+    `weights` (n,t) >= 0; `seconds` (t,). The curve's mean is 0. `has_strays`: some tracks tell of themselves instead (a face
+    that talks, an arm that waves), so each counts by the inverse of its variance.
     """
     seen = np.isfinite(values) & (weights > 0)
     x, w = np.where(seen, values, 0.0), np.where(seen, weights, 0.0)
@@ -40,10 +45,21 @@ def fit_common(values: Array, weights: Array, seconds: Array) -> Array:
         common = np.where(has_enough, fresh, 0.0)
         common -= common[has_enough].mean()
         if number < _ROUNDS - 4:
-            misfit = np.abs(rest - common)
-            scale = 1.48 * np.median(misfit[seen]) + 1e-9
-            robust = w / (1 + np.square(misfit / (2 * scale)))
+            robust = w * find_trust(np.where(seen, rest - common, np.nan), has_strays=has_strays)
     return np.where(has_enough, common, np.nan)
+
+
+def find_trust(misfit: Array, *, has_strays: bool) -> Array:
+    """(n,t) >= 0: less for values far off the common curve; `has_strays`: for all values of a track that strays from it too."""
+    size = np.abs(misfit)
+    scale = 1.48 * float(np.nanmedian(size)) + 1e-9
+    size = np.nan_to_num(size)
+    trust = 1 / (1 + np.square(size / (2 * scale)))
+    if not has_strays:
+        return trust
+    power = np.square(np.minimum(size, _FARTHEST * scale)).sum(axis=1)
+    own = power / np.maximum(np.isfinite(misfit).sum(axis=1), 1)
+    return trust * (scale**2 / (own + _LEAST_VARIANCE * scale**2))[:, None]
 
 
 def start_common(x: Array, seen: NDArray[np.bool_], has_enough: NDArray[np.bool_]) -> Array:
@@ -73,9 +89,12 @@ def fit_lines(x: Array, w: Array, seconds: Array) -> Array:
     return level[:, None] + slope[:, None] * offsets
 
 
-def fit_groups(values: Array, weights: Array, seconds: Array, groups: NDArray[np.int64]) -> Array:
+def fit_groups(
+    values: Array, weights: Array, seconds: Array, groups: NDArray[np.int64], *, has_strays: bool = False
+) -> Array:
     """(GROUPS,t) the common curve of each group of tracks; `groups` (n,) names each track's."""
-    return np.stack([fit_common(values[groups == k], weights[groups == k], seconds) for k in range(GROUPS)])
+    parts = [groups == k for k in range(GROUPS)]
+    return np.stack([fit_common(values[part], weights[part], seconds, has_strays=has_strays) for part in parts])
 
 
 def common_power(curves: Array) -> Array:

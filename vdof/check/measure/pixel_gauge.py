@@ -24,13 +24,22 @@ _LEAST = (16, 0.08)
 _LEAST_WEIGHT = 0.1
 _SHUTTER = 0.5
 """Share of a frame's time that a camera's shutter is usually open."""
-_RESPONSE = {"reference": 1.0, "blind": 2.0}
-"""Stops of blur in a stop of what is measured: a disc's rim keeps fine detail that a Gaussian would not."""
+_RESPONSE = {"reference": 1.0, "blind": 3.0}
+"""Stops of blur in a stop of what is measured: a disc's rim and the codec keep fine detail that a Gaussian would not."""
+_SHARP_RESPONSE = 0.75
+"""The same, blind, in the sharp part: there the texture's own shape tells more than the lens, and blur does not show."""
 STILL = "the picture stands still, so that its blur would hold still whatever made it"
+SHARP_PART = "sharp part"
 _STILL = 0.12
 """Codes (0..255) by which a frame usually differs from the one before in a picture that stands still."""
 _STEP_S = 0.03
 """Frames nearer in time are not compared for that: a faster clip may show each picture several times."""
+_COPY = 0.3 / 255
+"""Display-encoded: pixels that differ by less from an earlier frame's are copies that the codec made of them."""
+_LEAST_RENEWED = 0.02
+"""What a point counts of which nothing was renewed: it holds the blur of an earlier frame."""
+_WINDOW = 33
+"""px of the finest level: side of the square around a point of which light and copies are told."""
 _WANTED = {"reference": 1.1, "blind": 1.4}
 """Blur in pixels of a level at which it is told best there."""
 
@@ -45,7 +54,7 @@ class PixelGauge(ShotGauge):
 
     def __init__(self, mode: str, threshold: float, pulls: Sequence[range] = ()) -> None:
         names = [f"{kind}{level}" for level in range(LEVELS) for kind in ("size", "weight")]
-        super().__init__(mode, threshold, _TREND_ORDER, ("light", *names))
+        super().__init__(mode, threshold, _TREND_ORDER, ("light", "renewed", *names))
         self._pulls = pulls
 
     def _restart(self) -> None:
@@ -59,10 +68,18 @@ class PixelGauge(ShotGauge):
         codes = cv2.convertScaleAbs(image if sharp is None else sharp, alpha=255.0)
         sight = self._follower.follow(np.asarray(codes, np.uint8))
         blurs = measure_alone(image, sight) if sharp is None else compare(image, sharp, sight)
-        smooth = np.asarray(cv2.blur(image if sharp is None else sharp, (33, 33)), np.float32)
+        smooth = np.asarray(cv2.blur(image if sharp is None else sharp, (_WINDOW, _WINDOW)), np.float32)
         light = np.log2(sight.sample(smooth) + 0.01)
-        self._table.add(look.index, look.seconds, sight, {"light": light, **name_columns(blurs)}, is_key=look.is_key)
+        measured = {"light": light, "renewed": sight.sample(self._find_renewed(image)), **name_columns(blurs)}
+        self._table.add(look.index, look.seconds, sight, measured, is_key=look.is_key)
         self._note_change(image, look.seconds)
+
+    def _find_renewed(self, image: np.ndarray) -> np.ndarray:
+        """(h,w) share of the pixels around each that are no copies of the frame before."""
+        if self._before is None or self._before[0].shape != image.shape:
+            return np.ones(image.shape, np.float32)
+        is_new = (cv2.absdiff(self._before[0], image) > _COPY).astype(np.float32)
+        return np.asarray(cv2.blur(is_new, (_WINDOW, _WINDOW)))
 
     def _note_change(self, image: np.ndarray, seconds: float) -> None:
         """How much the picture differs from the one before, in codes."""
@@ -115,12 +132,14 @@ def find_regions(evidence: Evidence, mode: str) -> Stretch:
     groups = evidence.groups
     followed = find_growth_in_focus(evidence, usual, weight)
     seen = np.isfinite(size) & (weight > _LEAST_WEIGHT)
+    trust = weight * (_LEAST_RENEWED + evidence.columns["renewed"]) if mode == "reference" else weight
     for name, is_in in split_blur(level).items():
         share = find_share(np.isfinite(size), seen, is_in, _LEAST)
         if share is None:
             continue
-        useful = np.where(seen, weight, 0.0)[is_in]
-        curves = _RESPONSE[mode] * fit_groups(size[is_in], useful, evidence.seconds, groups[is_in])
+        useful = np.where(seen, trust, 0.0)[is_in]
+        response = _SHARP_RESPONSE if mode == "blind" and name == SHARP_PART else _RESPONSE[mode]
+        curves = response * fit_groups(size[is_in], useful, evidence.seconds, groups[is_in], has_strays=True)
         causes = find_causes(evidence, is_in, useful, float(np.median(usual[is_in])), mode)
         causes["focus following its subject"] = (followed, -3.0, 3.0)
         stretch.regions.append(Region(name, curves, share, causes))
@@ -180,4 +199,4 @@ def choose_levels(evidence: Evidence, wanted: float) -> tuple[Array, Array, NDAr
 
 def split_blur(level: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
     """Which tracks (n,) are sharp, soft or blurred: by the level that tells their blur."""
-    return {"sharp part": level == 0, "soft part": level == 1, "blurred part": level >= 2}
+    return {SHARP_PART: level == 0, "soft part": level == 1, "blurred part": level >= 2}

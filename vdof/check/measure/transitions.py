@@ -15,9 +15,13 @@ LARGE = 0.3
 """stops: smaller changes are not looked upon as intended ones."""
 _FAST = 0.6
 """stops a second: while blur changes faster nothing is said about its pulse."""
-_MARGIN_S = 0.15
+_MARGIN_S = 0.08
 _TREND_S = 0.3
-"""Standard deviation of the window in which the intended part is looked for: what is faster is none of it."""
+"""Standard deviation of the window in which a slow intended part is looked for: what is faster is none of it."""
+_SMOOTH_S = 0.12
+"""The same for turns, and for a sudden change: the wider window would carry it into the rests on both sides."""
+_STEP_S = 0.06
+"""Standard deviation of the window in which the speed of an intended part is found."""
 _REST = 1.6
 """How many times longer than the change the blur must rest for an intended one; a sine rests as long as it changes."""
 _SHORTEST_REST_S = 0.4
@@ -36,21 +40,27 @@ def find_intended(curve: Array, seconds: Array) -> tuple[Array, NDArray[np.bool_
 
     The curve must be known in every frame.
     """
-    smooth = smooth_over(curve, seconds, 0.12)
+    smooth = smooth_over(curve, seconds, _SMOOTH_S)
     turns = find_turns(smooth, LARGE)
     if len(turns) < 2 or not is_intended(smooth, seconds, turns):
         return None
     slow = smooth_track(curve, seconds, _TREND_S)
     trend = np.empty_like(curve)
     for first, last in zip(turns[:-1], turns[1:], strict=True):
-        rises = smooth[last] > smooth[first]
         stretch = slice(first, last + 1)
-        trend[stretch] = fit_rising(slow[stretch]) if rises else -fit_rising(-slow[stretch])
-    speed = np.abs(np.gradient(smooth_over(trend, seconds, 0.12), seconds))
-    is_fast = speed > _FAST
+        sign = 1 if smooth[last] > smooth[first] else -1
+        sudden, gradual = (sign * fit_rising(sign * values[stretch]) for values in (smooth, slow))
+        is_sudden = find_speed(sudden, seconds[stretch]).max() > _FAST
+        trend[stretch] = sudden if is_sudden else gradual
+    is_fast = find_speed(trend, seconds) > _FAST
     margin = max(1, round(_MARGIN_S / float(np.median(np.diff(seconds)))))
     is_fast = np.convolve(is_fast, np.ones(2 * margin + 1), mode="same") > 0
     return trend, is_fast
+
+
+def find_speed(curve: Array, seconds: Array) -> Array:
+    """(t,) stops a second, without the steps of a curve that rises piece by piece."""
+    return np.abs(np.gradient(smooth_over(curve, seconds, _STEP_S), seconds))
 
 
 def find_one_way(curve: Array, seconds: Array) -> Array:

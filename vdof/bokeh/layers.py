@@ -25,17 +25,32 @@ TILE = 8
 EDGE = 1.5
 """Radii that differ by more than this, px, within 3x3 pixels are a depth edge that reveals something."""
 EDGE_TRUST = 0.05
-"""Weight of a pixel on a depth edge as a sample of the background: it may be mixed from both sides."""
+"""Weight of a pixel on a depth edge as a sample of the background: it may be mixed from both sides..."""
+EDGE_DOUBT = (1.0, 2.0)
+"""... between these ranges within 3x3 pixels it falls to that."""
+REACH_FADE = 64.0
+"""Radius, px, by which an edge counts as nearer per tile beyond its reach, so that no tile enters it at once."""
+SEEN_AROUND = (0.75, 1.25)
+"""Radii, px, by which a surface must be nearer than the middle of an edge in reach to have something behind it."""
 BEHIND_STEP = 2.0
-"""A surface lies behind another when its radius is larger by this much, px; noise of the depth is smaller."""
-DENSE_EDGE = 0.4
+"""A surface lies behind another when its radius is larger by this much, px; noise of the depth is smaller..."""
+REVEAL_STEP = (1.5, 2.0)
+"""... and what is found there is shown when it does."""
+DENSE_EDGE = (0.3, 0.5)
 """Radii that differ by more than this, px, within 3x3 pixels near an edge may be strands behind strands."""
-DENSE_STEP = 0.25
+DENSE_STEP = (0.2, 0.3)
 """What lies farther than a strand by more than this, px, and near it, is behind it..."""
 DENSE_WINDOW, DENSE_SPREAD = 2, 3.0
 """... within so many pixels on every side, weighted exp(-distance^2 / DENSE_SPREAD) over the step..."""
-SPARSE = 0.2
-"""... unless more than this share of the window lies farther by BEHIND_STEP: then the background shows."""
+SPARSE = (0.16, 0.24)
+"""... unless more than this share of the window lies farther by FAR_STEP: then the background shows..."""
+FAR_STEP = (1.5, 2.5)
+DENSE_LEAST = 0.02
+"""... and as far as the weights sum up to this..."""
+DENSE_OWN = (0.9, 1.0)
+"""... and the pixel covers as much as this..."""
+DENSE_NEARER = (0.0, 1.0)
+"""... and what was found behind it so far lies farther by this, px."""
 MAX_LEVELS = 24
 LEVEL_STEP = 1.5
 HALF_FROM, HALF_FULLY = 9.0, 13.0
@@ -52,22 +67,31 @@ from FULL_CLIP on."""
 LEAST_LIGHT = 2 / 3
 """Squared radius less FULL_VARIANCE, px, from which a disc of the span table has light of its own; smaller ones have this."""
 
-MIXED_EDGE = 0.7
-"""Radii that differ by more than this within 3x3 pixels make a pixel that may be mixed from two surfaces."""
-CLEAR_STEP = 8.0
+MIXED_EDGE = (0.5, 0.9)
+"""Radii that differ by more than this within 3x3 pixels make pixels that may be mixed from two surfaces: those within WINDOW
+of them, as strands too thin for the depth map stand beside its edges."""
+CLEAR_STEP = (6.0, 10.0)
 """Step between the sides over the deviation within them from which they are two surfaces; noise has 2.7, a ramp 3.5."""
+SIDES = 0.1
+"""Pixels nearer to the middle than this share of the step count on both sides."""
 WINDOW = 3
-"""Pixels on every side from which the colours of the two surfaces are taken."""
+"""Pixels on every side from which the two surfaces and their colours are taken."""
 SPREAD = 6.0
 """Their weight falls as exp(-distance^2 / SPREAD)."""
 MIXED_TRUST = 0.2
 """Weight of a pixel that may itself be mixed."""
 PRIOR_VARIANCE = 0.5
 """Variance of coverage about what the depth map says (1 on the near side, 0 on the far side)."""
+PRIOR_RAMP = (-0.25, 0.25)
+"""How far a radius is nearer than the middle, in steps, for which what the depth map says goes from 0 to 1."""
 NOISE = 0.003
 """Colour variance taken for granted, relative to the squared colours."""
-RAMP = 0.25
+RAMP = (0.2, 0.3)
 """A pixel whose radius is off its side by more than this share of the step lies on a soft depth edge: it takes its side's."""
+RIM_LEAST = 0.02
+"""Coverage up to which a rim is left out."""
+SOLID = (0.9, 0.95)
+"""Coverage from which a near pixel tells nothing about what is behind it."""
 EXCESS = 4.0
 """A near pixel brighter than both surfaces by this factor shows a light from behind..."""
 EXCESS_COVERAGE = 0.6
@@ -97,6 +121,11 @@ class Layers:
         return GROUP_SHIFT[: len(self.radius)]
 
 
+def ramp(value: Tensor, limits: tuple[float, float]) -> Tensor:
+    """0 below the first of two limits, 1 above the second, linear in between."""
+    return ((value - limits[0]) / (limits[1] - limits[0])).clamp(0, 1)
+
+
 def measure_level(picture: Tensor) -> Tensor:
     """Brightness of a frame (3,H,W) against which a light is bright: the squared mean root of its brightest channel."""
     return (picture.amax(0).clamp(min=0).sqrt().mean() ** 2).clamp(min=1e-12)
@@ -116,9 +145,10 @@ def margin_of(largest: float) -> int:
     return TILE * math.ceil((largest + 1) / TILE)
 
 
-def level_count(nearest: float, farthest: float) -> int:
-    """Levels of radius between `nearest` and `farthest`, px."""
-    return min(MAX_LEVELS, max(2, math.ceil((farthest - nearest) / LEVEL_STEP)))
+def place_levels(nearest: float, farthest: float) -> tuple[int, float]:
+    """Number of levels of radius from `nearest` to `farthest`, px, and levels per px."""
+    per_radius = min(1 / LEVEL_STEP, (MAX_LEVELS - 1) / (farthest - nearest))
+    return max(2, int((farthest - nearest) * per_radius) + 1), per_radius
 
 
 def pyramid_sizes(height: int, width: int) -> list[tuple[int, int]]:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vdof.bokeh.aperture import SpanTable
-from vdof.bokeh.layers import FULL_VARIANCE, LEAST_LIGHT, TILE, Layers
+from vdof.bokeh.layers import FULL_VARIANCE, LEAST_LIGHT, TILE, Layers, ramp
 from vdof.bokeh.torch_records import Cut, clipped_share, position_of
 
 BRIGHT = 4.0
@@ -30,13 +30,14 @@ VISIBLE = 0.2
 """Brightness of the disc, relative to the frame's level, from which a light stands out; fully at twice that."""
 FROM_RADIUS, FULLY_RADIUS = 2.0, 4.0
 """Radii, px, between which a light passes from the picture to the lights; sharper ones cast no pattern."""
-NEARER = 1.25
+NEARER = (1.0, 1.5)
 """A surface stands before a light when its radius is less by this much, px."""
 CORE = 2
 """Pixels on every side within which a light's brightest pixel gives the radius, and the hidden part is filled in."""
 CORE_SPREAD = 1.5
-"""The weight of a visible neighbour in what is filled in falls as exp(-distance^2 / CORE_SPREAD)."""
-
+"""The weight of a visible neighbour in what is filled in falls as exp(-distance^2 / CORE_SPREAD)..."""
+CORE_LEAST = 0.2
+"""... and so much of them together fills it in fully."""
 
 RIM_VARIANCE = 0.5
 """What is taken off a light's squared radius: the pixel grid's 1/3, and more, as its tail outside the rim is what one sees."""
@@ -110,7 +111,7 @@ def _find_lights(picture: Tensor, signed: Tensor, level: float, margin: int) -> 
     y, x = (peak > BRIGHT * level).nonzero(as_tuple=True)
     here = peak[y, x]
     above = here - BRIGHT * level
-    crowd, light = _survey_tiles(y, x, above, height, width, max(2, margin // (2 * TILE)))
+    crowd, light = _survey_tiles(y, x, above, height, width, (signed.abs().amax() + 1) / (2 * TILE), margin)
     is_small = crowd < 2 * CROWDED
     y, x, here, above, crowd, light = (values[is_small] for values in (y, x, here, above, crowd, light))
     j, i = _window(y, x, height, width)
@@ -125,15 +126,21 @@ def _find_lights(picture: Tensor, signed: Tensor, level: float, margin: int) -> 
     return y[k], x[k], picture[y[k], x[k]].clamp(min=0) * share[k, None], radius[k]
 
 
-def _survey_tiles(y: Tensor, x: Tensor, above: Tensor, height: int, width: int, block: int) -> tuple[Tensor, Tensor]:
-    """For each of the points (n,): the largest share that bright pixels have in a square of `block` tiles near it, and the
-    sum of `above` over the 3x3 tiles about it."""
+def _survey_tiles(
+    y: Tensor, x: Tensor, above: Tensor, height: int, width: int, side: Tensor, margin: int
+) -> tuple[Tensor, Tensor]:
+    """For each of the points (n,): the largest share that bright pixels have in a square of `side` tiles (at least 2) near
+    it, and the sum of `above` over the 3x3 tiles about it. `margin` is `margin_of` the largest radius."""
     rows, columns = -(-height // TILE), -(-width // TILE)
     index = (y // TILE) * columns + x // TILE
     values = torch.stack([torch.full_like(above, 1 / TILE**2), above], 1)
     tiles = values.new_zeros(rows * columns, 2).index_add_(0, index, values).T.reshape(2, 1, rows, columns)
-    squares = F.avg_pool2d(F.pad(tiles[:1], (block - 1,) * 4), block, 1)
-    crowd = F.max_pool2d(F.pad(squares, (1,) * 4), block + 2, 1)
+    block = max(2, (margin // TILE - 1) // 2)
+    crowds = []
+    for tiles_wide in (block, block + 1):
+        squares = F.avg_pool2d(F.pad(tiles[:1], (tiles_wide - 1,) * 4), tiles_wide, 1)
+        crowds.append(F.max_pool2d(F.pad(squares, (1,) * 4), tiles_wide + 2, 1))
+    crowd = torch.lerp(crowds[0], crowds[1], (side - block).clamp(0, 1))
     light = F.avg_pool2d(tiles[1:], 3, 1, 1, divisor_override=1)
     return crowd.flatten()[index], light.flatten()[index]
 
@@ -158,11 +165,15 @@ def _fill_hidden(
     j, i = _window(y, x, height, width)
     own, around = signed[y, x][:, None], dense[j, i]
     distance = (j - y[:, None]) ** 2 + (i - x[:, None]) ** 2
-    weight = torch.exp(-distance / CORE_SPREAD) * (signed[j, i] > own + NEARER)
-    shown = weight * (around[..., 3] > own + NEARER)
-    hidden = (around[..., :3] * shown[..., None]).sum(1) / weight.sum(1, keepdim=True).clamp(min=1e-6)
+    weight = torch.exp(-distance / CORE_SPREAD) * ramp(signed[j, i] - own, NEARER)
+    shown = weight * ramp(around[..., 3] - own, NEARER)
+    hidden = (around[..., :3] * shown[..., None]).sum(1) / weight.sum(1, keepdim=True).clamp(min=CORE_LEAST)
     by_light = shown * around[..., :3].sum(2)
     farther = (by_light * around[..., 3]).sum(1) / by_light.sum(1).clamp(min=1e-12)
+    is_lit = dense[y, x, :3].sum(1) > 0
+    farther = torch.where(
+        is_lit, torch.lerp(dense[y, x, 3], farther, (shown.sum(1) / CORE_LEAST).clamp(max=1)), farther
+    )
     excess = torch.maximum(dense[y, x, :3], hidden)
     radius = torch.where(by_light.sum(1) > 0, farther, dense[y, x, 3])
     k = (excess.sum(1) > 0).nonzero()[:, 0]
@@ -194,7 +205,7 @@ def _first_groups(centre: Tensor, signed: Tensor, borders: Tensor) -> Tensor:
         at_x, at_y, radius = part[:, :, None, None].unbind(1)
         away = torch.maximum((x - at_x).abs(), (y[:, None] - at_y).abs())
         depth = radius - nearest
-        is_before = (depth > NEARER) & (away <= depth + 1.5 * TILE)
+        is_before = (depth > NEARER[0]) & (away <= depth + 1.5 * TILE)
         lowest.append(torch.where(is_before, nearest, math.inf).flatten(1).amin(1))
     low = torch.cat(lowest)
     return torch.where(low < math.inf, torch.bucketize(low - ROUNDING, borders, right=True), borders.numel() + 1)

@@ -13,25 +13,32 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from vdof.bokeh.compiled import compiled, f4
+from vdof.bokeh.compiled import compiled, f4, ramp
 from vdof.bokeh.layers import (
     BEHIND,
     BEHIND_STEP,
     BIN,
     DENSE_EDGE,
+    DENSE_LEAST,
+    DENSE_NEARER,
+    DENSE_OWN,
     DENSE_SPREAD,
     DENSE_STEP,
     DENSE_WINDOW,
     EDGE,
-    EDGE_TRUST,
+    FAR_STEP,
     MIXED_EDGE,
     OWN,
+    REACH_FADE,
+    REVEAL_STEP,
+    SEEN_AROUND,
     SPARSE,
     TILE,
     Layers,
-    level_count,
+    place_levels,
     pyramid_sizes,
 )
+from vdof.bokeh.numba_fill import bin_pixels, fill_level, interpolate, mix
 from vdof.bokeh.numba_unmix import unmix_edges
 from vdof.bokeh.threads import run_rows
 
@@ -45,7 +52,7 @@ def split_layers(picture: NDArray[np.float32], signed: NDArray[np.float32], marg
     reach = np.zeros((-(-height // TILE), -(-width // TILE)), f4)
     middle = np.full(reach.shape, -np.inf, f4)
     run_rows(_find_edges, 0, reach.shape[0], signed, spread, reach, middle, step=4)
-    if not spread.max() > MIXED_EDGE:
+    if not spread.max() > MIXED_EDGE[0]:
         return Layers(picture[None], signed[None], np.ones((1, height, width), f4), margin)
     colour, radius = np.zeros((3, height, width, 3), f4), np.zeros((3, height, width), f4)
     colour[OWN], radius[OWN] = picture, signed
@@ -53,7 +60,7 @@ def split_layers(picture: NDArray[np.float32], signed: NDArray[np.float32], marg
     weight[OWN] = 1
     unmix_edges(colour, radius, weight, spread, level)
     if reach.any():
-        _add_background(colour, radius, weight, spread, _spread_reach(reach, middle), level)
+        _add_background(colour, radius, weight, spread, _spread_reach(reach, middle), level, margin)
     np.abs(weight[BEHIND], out=weight[BEHIND])
     return Layers(colour, radius, weight, margin)
 
@@ -65,22 +72,36 @@ def _add_background(
     spread: NDArray[np.float32],
     shown: NDArray[np.float32],
     level: float,
+    margin: int,
 ) -> None:
     """Fill layer BEHIND near edges from what lies farther in layer OWN; what unmixing put there stays.
 
+    The margin only repeats the border, so the picture alone is looked at: what is found does not depend on the largest disc.
+
     shown: per tile, the radius below which a surface is the nearer side of an edge in reach, so that it may be seen around.
     """
-    height, width = radius.shape[1:]
+    inner = np.s_[margin:-margin, margin:-margin]
+    height, width = spread.shape
     nearest, farthest = float(radius[OWN].min()), float(radius[OWN].max()) + 1e-3
-    levels = level_count(nearest, farthest)
-    bounds = (f4(nearest), f4(farthest), f4(levels / (farthest - nearest)))
-    sizes = np.array(pyramid_sizes(height, width), np.int64)
+    levels, per_radius = place_levels(nearest, farthest)
+    bounds = (f4(nearest), f4(farthest), f4(per_radius))
+    sizes = np.array(pyramid_sizes(height - 2 * margin, width - 2 * margin), np.int64)
     stack = np.zeros((levels, *sizes[0], 5), f4)
     knee = f4(5 * level)
     run_rows(_back_strands, 0, height, colour, radius, weight, spread, shown, DENSE_FALL)
-    run_rows(_bin_pixels, 0, int(sizes[0, 0]), colour[OWN], radius[OWN], spread, bounds[0], bounds[2], knee, stack)
-    run_rows(_fill_level, 0, levels, stack, sizes, step=1)
-    run_rows(_pick_behind, 0, height, colour, radius, weight, stack, *bounds, shown)
+    run_rows(
+        bin_pixels,
+        0,
+        int(sizes[0, 0]),
+        colour[OWN][inner],
+        radius[OWN][inner],
+        spread[inner],
+        *bounds[::2],
+        knee,
+        stack,
+    )
+    run_rows(fill_level, 0, levels, stack, sizes, step=1)
+    run_rows(_pick_behind, 0, height, colour, radius, weight, stack, *bounds, shown, margin)
 
 
 @compiled
@@ -112,7 +133,8 @@ def _spread_reach(reach, middle):
                 n = int(math.ceil(reach[y, x] / TILE))
                 for j in range(max(0, y - n), min(rows, y + n + 1)):
                     for i in range(max(0, x - n), min(columns, x + n + 1)):
-                        shown[j, i] = max(shown[j, i], middle[y, x])
+                        beyond = max(abs(j - y), abs(i - x)) - reach[y, x] / f4(TILE)
+                        shown[j, i] = max(shown[j, i], middle[y, x] - f4(REACH_FADE) * max(beyond, f4(0)))
     return shown
 
 
@@ -123,140 +145,77 @@ def _back_strands(y0, y1, colour, radius, weight, spread, shown, fall):
     for y in range(y0, y1):
         for x in range(radius.shape[2]):
             own = radius[OWN, y, x]
-            if own >= shown[y // TILE, x // TILE] or spread[y, x] <= f4(DENSE_EDGE) or weight[OWN, y, x] < f4(1):
+            share = ramp(shown[y // TILE, x // TILE] - own, SEEN_AROUND) * ramp(spread[y, x], DENSE_EDGE)
+            share *= ramp(weight[OWN, y, x], DENSE_OWN)
+            if share == f4(0):
                 continue
-            found[:] = f4(0)
-            count = far = 0
-            for j in range(max(0, y - DENSE_WINDOW), min(radius.shape[1], y + DENSE_WINDOW + 1)):
-                for i in range(max(0, x - DENSE_WINDOW), min(radius.shape[2], x + DENSE_WINDOW + 1)):
-                    step = radius[OWN, j, i] - own
-                    count += 1
-                    far += step > f4(BEHIND_STEP)
-                    if step > f4(DENSE_STEP):
-                        w = fall[(j - y) ** 2 + (i - x) ** 2] / step
-                        for c in range(3):
-                            found[c] += w * colour[OWN, j, i, c]
-                        found[3] += w * radius[OWN, j, i]
-                        found[4] += w
-            if found[4] <= f4(0) or f4(far) > f4(SPARSE) * f4(count):
+            far = _find_next(colour[OWN], radius[OWN], y, x, fall, found)
+            share *= (f4(1) - ramp(far, SPARSE)) * min(found[4] / f4(DENSE_LEAST), f4(1))
+            if share == f4(0):
                 continue
             found /= found[4]
-            if weight[BEHIND, y, x] == f4(0) or radius[BEHIND, y, x] > found[3] + f4(0.5):
-                radius[BEHIND, y, x] = found[3]
-                weight[BEHIND, y, x] = f4(1)
+            held = abs(weight[BEHIND, y, x])
+            share *= f4(1) - held * (f4(1) - ramp(radius[BEHIND, y, x] - found[3], DENSE_NEARER))
+            held *= f4(1) - share
+            weight[BEHIND, y, x] = _add_behind(colour, radius, y, x, held, found, share)
+
+
+@compiled
+def _find_next(colour, radius, y, x, fall, found):
+    """Sums r, g, b, radius and 1 of what lies just farther around a pixel; returns the share that lies much farther."""
+    found[:] = f4(0)
+    count = far = f4(0)
+    for j in range(max(0, y - DENSE_WINDOW), min(radius.shape[0], y + DENSE_WINDOW + 1)):
+        for i in range(max(0, x - DENSE_WINDOW), min(radius.shape[1], x + DENSE_WINDOW + 1)):
+            step = radius[j, i] - radius[y, x]
+            count += f4(1)
+            far += ramp(step, FAR_STEP)
+            w = ramp(step, DENSE_STEP)
+            if w > f4(0):
+                w *= fall[(j - y) ** 2 + (i - x) ** 2] / step
                 for c in range(3):
-                    colour[BEHIND, y, x, c] = found[c]
+                    found[c] += w * colour[j, i, c]
+                found[3] += w * radius[j, i]
+                found[4] += w
+    return far / count
 
 
 @compiled
-def _bin_pixels(y0, y1, colour, radius, spread, nearest, per_radius, knee, stack):
-    """Sums over BIN x BIN pixels of (colour, radius, 1) by level, then from far to near. Bright pixels count less."""
-    levels = stack.shape[0]
-    height, width = radius.shape
-    for row in range(y0, y1):
-        for y in range(row * BIN, min(row * BIN + BIN, height)):
-            for x in range(width):
-                k = max(min(int((radius[y, x] - nearest) * per_radius), levels - 1), 0)
-                p = colour[y, x]
-                w = f4(1 / (BIN * BIN)) / (knee + max(p[0], p[1], p[2])) * knee
-                if spread[y, x] > f4(EDGE):
-                    w *= f4(EDGE_TRUST)
-                cell = stack[k, row, x // BIN]
-                cell[0] += w * p[0]
-                cell[1] += w * p[1]
-                cell[2] += w * p[2]
-                cell[3] += w * radius[y, x]
-                cell[4] += w
-        for k in range(levels - 2, -1, -1):
-            for x in range(stack.shape[2]):
-                for c in range(5):
-                    stack[k, row, x, c] += stack[k + 1, row, x, c]
+def _add_behind(colour, radius, y, x, held, found, share):
+    """Mix `share` of a source (r, g, b, radius) with `held` of what is behind a pixel; returns their sum."""
+    total = held + share
+    part = share / max(total, f4(1e-6))
+    for c in range(3):
+        colour[BEHIND, y, x, c] += part * (found[c] - colour[BEHIND, y, x, c])
+    radius[BEHIND, y, x] += part * (found[3] - radius[BEHIND, y, x])
+    return total
 
 
 @compiled
-def _fill_level(k0, k1, stack, sizes):
-    """Push-pull of one level in place: its first four channels become the filled, normalised ones."""
-    for k in range(k0, k1):
-        pyramid = [stack[k]]
-        for n in range(1, sizes.shape[0]):
-            pyramid.append(np.zeros((sizes[n, 0], sizes[n, 1], 5), np.float32))
-            _push(pyramid[n - 1], pyramid[n])
-        top = pyramid[-1]
-        for y in range(top.shape[0]):
-            for x in range(top.shape[1]):
-                for c in range(4):
-                    top[y, x, c] /= max(top[y, x, 4], f4(1e-6))
-        for n in range(sizes.shape[0] - 2, -1, -1):
-            _pull(pyramid[n + 1], pyramid[n])
-
-
-@compiled
-def _push(fine, coarse):
-    for y in range(fine.shape[0]):
-        for x in range(fine.shape[1]):
-            for c in range(5):
-                coarse[y >> 1, x >> 1, c] += fine[y, x, c]
-    for y in range(coarse.shape[0]):
-        for x in range(coarse.shape[1]):
-            if coarse[y, x, 4] > f4(1):
-                scale = f4(1) / coarse[y, x, 4]
-                for c in range(5):
-                    coarse[y, x, c] *= scale
-
-
-@compiled
-def _pull(coarse, fine):
-    for y in range(fine.shape[0]):
-        j0, j1, v = _interpolate(y, f4(0.5), coarse.shape[0])
-        for x in range(fine.shape[1]):
-            missing = f4(1) - fine[y, x, 4]
-            if missing <= f4(0):
-                continue
-            i0, i1, u = _interpolate(x, f4(0.5), coarse.shape[1])
-            for c in range(4):
-                fine[y, x, c] += missing * _mix(coarse, j0, j1, v, i0, i1, u, c)
-
-
-@compiled
-def _interpolate(x, scale, size):
-    """Two cells and the share of the second for pixel `x` of a picture `1/scale` times as fine."""
-    position = min(max((f4(x) + f4(0.5)) * scale - f4(0.5), f4(0)), f4(size - 1))
-    i = int(position)
-    return i, min(i + 1, size - 1), position - f4(i)
-
-
-@compiled
-def _mix(cells, j0, j1, v, i0, i1, u, c):
-    above = cells[j0, i0, c] + u * (cells[j0, i1, c] - cells[j0, i0, c])
-    below = cells[j1, i0, c] + u * (cells[j1, i1, c] - cells[j1, i0, c])
-    return above + v * (below - above)
-
-
-@compiled
-def _pick_behind(y0, y1, colour, radius, weight, stack, nearest, farthest, per_radius, shown):
+def _pick_behind(y0, y1, colour, radius, weight, stack, nearest, farthest, per_radius, shown, margin):
     """Colour and radius from the level `ceil(r + 1)` and farther; never toward a nearer one, which holds the pixel itself."""
     levels = stack.shape[0]
     found = np.empty(4, np.float32)
     for y in range(y0, y1):
-        j0, j1, v = _interpolate(y, f4(1 / BIN), stack.shape[1])
+        j0, j1, v = interpolate(y - margin, f4(1 / BIN), stack.shape[1])
         for x in range(radius.shape[2]):
             own = radius[OWN, y, x]
-            if own >= shown[y // TILE, x // TILE] or weight[BEHIND, y, x] > f4(0):
+            share = ramp(shown[y // TILE, x // TILE] - own, SEEN_AROUND)
+            held = weight[BEHIND, y, x]
+            if share == f4(0) or held >= f4(1):
                 continue
-            level = (own + f4(BEHIND_STEP) - nearest) * per_radius
+            level = (min(own + f4(BEHIND_STEP), farthest - f4(2) / per_radius) - nearest) * per_radius
             k = max(min(int(level) + 1, levels - 1), 0)
             next_k = min(k + 1, levels - 1)
             t = min(max(level - f4(k - 1), f4(0)), f4(1))
-            i0, i1, u = _interpolate(x, f4(1 / BIN), stack.shape[2])
+            i0, i1, u = interpolate(x - margin, f4(1 / BIN), stack.shape[2])
             for c in range(4):
-                here, next_one = _mix(stack[k], j0, j1, v, i0, i1, u, c), _mix(stack[next_k], j0, j1, v, i0, i1, u, c)
+                here, next_one = mix(stack[k], j0, j1, v, i0, i1, u, c), mix(stack[next_k], j0, j1, v, i0, i1, u, c)
                 found[c] = here + t * (next_one - here)
             behind = min(max(found[3], nearest), farthest)
-            if weight[BEHIND, y, x] < f4(0):
+            if held < f4(0):
                 radius[BEHIND, y, x] = max(radius[BEHIND, y, x], behind)
                 continue
-            radius[BEHIND, y, x] = behind
-            weight[BEHIND, y, x] = min(max((behind - own - f4(0.75 * BEHIND_STEP)) * f4(2), f4(0)), f4(1))
-            colour[BEHIND, y, x, 0] = found[0]
-            colour[BEHIND, y, x, 1] = found[1]
-            colour[BEHIND, y, x, 2] = found[2]
+            found[3] = behind
+            share *= (f4(1) - held) * ramp(behind - own, REVEAL_STEP)
+            weight[BEHIND, y, x] = _add_behind(colour, radius, y, x, held, found, share)

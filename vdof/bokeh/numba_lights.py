@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from vdof.bokeh.aperture import SpanTable
-from vdof.bokeh.compiled import compiled, f4
+from vdof.bokeh.compiled import compiled, f4, ramp
 from vdof.bokeh.ladder import fine_borders, middle_of_groups
 from vdof.bokeh.layers import OWN, RIM, Layers, field_of_view
 from vdof.bokeh.lights import NEARER, Lights, aim
@@ -123,7 +123,7 @@ def _trace_line(
 def _trace(x, y, light, first_group, own_radius, own_weight, rim_radius, rim_weight, borders, middles):
     """Share of the light that reaches pixel (x, y): 1 less the surfaces that the ray meets, group by group."""
     u, v = (f4(x) - light[0]) / light[2], (f4(y) - light[1]) / light[2]
-    farthest = light[2] - f4(NEARER)
+    farthest = light[2] - f4(NEARER[0])
     open_share = f4(1)
     for group in range(first_group, borders.size + 1):
         low = borders[group - 1] if group > 0 else f4(-1e9)
@@ -148,8 +148,8 @@ def _trace(x, y, light, first_group, own_radius, own_weight, rim_radius, rim_wei
 
 @compiled
 def _touch(light, r, u, v, i, j):
-    """How far a ray passes through the pixel (i, j) of a surface of radius `r`: bilinear, 0..1."""
+    """How far a ray passes through the pixel (i, j) of a surface of radius `r`: bilinear, 0..1, if it is before the light."""
     depth = light[2] - r
     across = f4(1) - abs(light[0] + depth * u - f4(i))
     along = f4(1) - abs(light[1] + depth * v - f4(j))
-    return max(across, f4(0)) * max(along, f4(0))
+    return max(across, f4(0)) * max(along, f4(0)) * ramp(depth, NEARER)

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from vdof.bokeh.compiled import compiled, f4
+from vdof.bokeh.compiled import compiled, f4, ramp
 from vdof.bokeh.layers import (
     BEHIND,
     CLEAR_STEP,
@@ -23,9 +23,13 @@ from vdof.bokeh.layers import (
     MIXED_TRUST,
     NOISE,
     OWN,
+    PRIOR_RAMP,
     PRIOR_VARIANCE,
     RAMP,
     RIM,
+    RIM_LEAST,
+    SIDES,
+    SOLID,
     SPREAD,
     WINDOW,
 )
@@ -56,43 +60,58 @@ def _unmix_rows(y0, y1, picture, original, spread, knee, fall, colour, radius, w
     sides = np.empty((2, 7), np.float32)
     for y in range(y0, y1):
         for x in range(original.shape[1]):
-            if spread[y, x] <= f4(MIXED_EDGE):
+            clear = ramp(_spread_around(spread, y, x), MIXED_EDGE)
+            if clear == f4(0):
                 continue
-            middle = _middle_radius(original, y, x)
-            _sum_sides(picture, original, spread, y, x, middle, knee, fall, sides)
-            if sides[0, 3] > f4(0) and sides[1, 3] > f4(0) and _is_step(sides, middle):
-                _split_pixel(picture[y, x], original[y, x] < middle, sides, colour, radius, weight, y, x)
+            low, high = _radii_around(original, y, x)
+            _sum_sides(picture, original, spread, y, x, low, high, knee, fall, sides)
+            if sides[0, 3] > f4(0) and sides[1, 3] > f4(0):
+                middle = f4(0.5) * (low + high)
+                clear *= _measure_step(sides, middle)
+                if clear > f4(0):
+                    prior = ramp((middle - original[y, x]) / (high - low), PRIOR_RAMP)
+                    _split_pixel(
+                        picture[y, x], original[y, x] < middle, prior, clear, sides, colour, radius, weight, y, x
+                    )
 
 
 @compiled
-def _middle_radius(radius, y, x):
-    """Half way between the nearest and the farthest radius within 5x5 pixels."""
+def _spread_around(spread, y, x):
+    """The largest of the ranges within 3x3 pixels that fit into the window."""
+    most = spread[y, x]
+    for j in range(y - WINDOW + 1, y + WINDOW, WINDOW - 1):
+        for i in range(x - WINDOW + 1, x + WINDOW, WINDOW - 1):
+            if 0 <= j < spread.shape[0] and 0 <= i < spread.shape[1]:
+                most = max(most, spread[j, i])
+    return most
+
+
+@compiled
+def _radii_around(radius, y, x):
+    """The nearest and the farthest radius within the window."""
     low = high = radius[y, x]
-    for j in range(max(0, y - 2), min(radius.shape[0], y + 3)):
-        for i in range(max(0, x - 2), min(radius.shape[1], x + 3)):
+    for j in range(max(0, y - WINDOW), min(radius.shape[0], y + WINDOW + 1)):
+        for i in range(max(0, x - WINDOW), min(radius.shape[1], x + WINDOW + 1)):
             low = min(low, radius[j, i])
             high = max(high, radius[j, i])
-    return f4(0.5) * (low + high)
+    return low, high
 
 
 @compiled
-def _sum_sides(picture, radius, spread, y, x, middle, knee, fall, sides):
+def _sum_sides(picture, radius, spread, y, x, low, high, knee, fall, sides):
     """Weighted means per side: r, g, b, weight, radius, squared colour, squared distance of the radius from the middle."""
     sides[:] = f4(0)
+    middle, both = f4(0.5) * (low + high), f4(2 * SIDES) * (high - low)
     for j in range(max(0, y - WINDOW), min(radius.shape[0], y + WINDOW + 1)):
         for i in range(max(0, x - WINDOW), min(radius.shape[1], x + WINDOW + 1)):
             p = picture[j, i]
             w = fall[(j - y) ** 2 + (i - x) ** 2] / (knee + max(p[0], p[1], p[2]))
-            if spread[j, i] > f4(MIXED_EDGE):
-                w *= f4(MIXED_TRUST)
-            side = sides[0 if radius[j, i] < middle else 1]
-            side[0] += w * p[0]
-            side[1] += w * p[1]
-            side[2] += w * p[2]
-            side[3] += w
-            side[4] += w * radius[j, i]
-            side[5] += w * (p[0] * p[0] + p[1] * p[1] + p[2] * p[2])
-            side[6] += w * (radius[j, i] - middle) ** 2
+            w *= f4(1) - f4(1 - MIXED_TRUST) * ramp(spread[j, i], MIXED_EDGE)
+            near = min(max(f4(0.5) + (middle - radius[j, i]) / both, f4(0)), f4(1))
+            if near > f4(0):
+                _add_sample(sides[0], w * near, p, radius[j, i], middle)
+            if near < f4(1):
+                _add_sample(sides[1], w * (f4(1) - near), p, radius[j, i], middle)
     for s in range(2):
         if sides[s, 3] > f4(0):
             for c in (0, 1, 2, 4, 5, 6):
@@ -100,15 +119,26 @@ def _sum_sides(picture, radius, spread, y, x, middle, knee, fall, sides):
 
 
 @compiled
-def _is_step(sides, middle):
-    """Whether the two sides are two surfaces: a step far beyond the spread within each. Noise and ramps are not."""
-    step = sides[1, 4] - sides[0, 4]
-    spread = sides[0, 6] - (sides[0, 4] - middle) ** 2 + sides[1, 6] - (sides[1, 4] - middle) ** 2
-    return step * step > f4(0.5 * CLEAR_STEP * CLEAR_STEP) * spread
+def _add_sample(side, w, p, r, middle):
+    side[0] += w * p[0]
+    side[1] += w * p[1]
+    side[2] += w * p[2]
+    side[3] += w
+    side[4] += w * r
+    side[5] += w * (p[0] * p[0] + p[1] * p[1] + p[2] * p[2])
+    side[6] += w * (r - middle) ** 2
 
 
 @compiled
-def _coverage(pixel, is_near, sides):
+def _measure_step(sides, middle):
+    """How surely the two sides are two surfaces, 0..1: a step far beyond the spread within each. Noise and ramps are not."""
+    step = sides[1, 4] - sides[0, 4]
+    spread = sides[0, 6] - (sides[0, 4] - middle) ** 2 + sides[1, 6] - (sides[1, 4] - middle) ** 2
+    return ramp(step / f4(math.sqrt(max(f4(0.5) * spread, f4(1e-12)))), CLEAR_STEP)
+
+
+@compiled
+def _coverage(pixel, prior, sides):
     """The most probable share of the near side in `pixel`: least squares on the line from far to near, with a prior."""
     along = span = near_square = far_square = f4(0)
     for c in range(3):
@@ -123,27 +153,29 @@ def _coverage(pixel, is_near, sides):
     for c in range(3):
         variance += (pixel[c] - sides[1, c] - t * (sides[0, c] - sides[1, c])) ** 2
     strength = variance / f4(PRIOR_VARIANCE)
-    return min(max((along + (strength if is_near else f4(0))) / (span + strength), f4(0)), f4(1))
+    return min(max((along + strength * prior) / (span + strength), f4(0)), f4(1))
 
 
 @compiled
-def _split_pixel(pixel, is_near, sides, colour, radius, weight, y, x):
-    """Write the near and the far share of one pixel into the layers."""
-    coverage = _coverage(pixel, is_near, sides)
+def _split_pixel(pixel, is_near, prior, clear, sides, colour, radius, weight, y, x):
+    """Write the near and the far share of one pixel into the layers, as far as it is `clear` that there are two."""
+    coverage = _coverage(pixel, prior, sides)
     near_peak = max(sides[0, 0], sides[0, 1], sides[0, 2])
     limit = f4(EXCESS) * max(near_peak, sides[1, 0], sides[1, 1], sides[1, 2])
     shows_light = is_near and max(pixel[0], pixel[1], pixel[2]) > limit
     if shows_light:
         coverage = f4(EXCESS_COVERAGE)
     near_layer, far_layer = (OWN, BEHIND) if is_near else (RIM, OWN)
+    own_share = clear * (coverage if is_near else f4(1) - coverage)
+    solid = ramp(coverage, SOLID)
     for c in range(3):
         near, far, seen = sides[0, c], sides[1, c], pixel[c]
         if is_near:
             top = min(max(seen, near), f4(EXCESS) * near_peak)
             near = _between((seen - (f4(1) - coverage) * far) / max(coverage, f4(0.05)), min(seen, near), top)
             rest = (seen - coverage * near) / max(f4(1) - coverage, f4(0.05))
-            if coverage <= f4(0.95):
-                far = max(rest, min(seen, far)) if shows_light else _between(rest, min(seen, far), max(seen, far))
+            rest = max(rest, min(seen, far)) if shows_light else _between(rest, min(seen, far), max(seen, far))
+            far = rest + solid * (far - rest)
         else:
             rest = (seen - coverage * near) / max(f4(1) - coverage, f4(0.05))
             far = _between(rest, min(seen, far), max(seen, far))
@@ -151,16 +183,17 @@ def _split_pixel(pixel, is_near, sides, colour, radius, weight, y, x):
             near = _between(rest, min(seen, near), max(seen, near))
         colour[near_layer, y, x, c] = near
         colour[far_layer, y, x, c] = far
+        colour[OWN, y, x, c] += (f4(1) - clear) / (f4(1) - clear + own_share) * (seen - colour[OWN, y, x, c])
     own = radius[OWN, y, x]
     radius[near_layer, y, x] = sides[0, 4]
     radius[far_layer, y, x] = sides[1, 4]
-    if abs(own - sides[0 if is_near else 1, 4]) < f4(RAMP) * (sides[1, 4] - sides[0, 4]):
-        radius[OWN, y, x] = own
+    off = radius[OWN, y, x] - own
+    radius[OWN, y, x] = own + clear * ramp(abs(off) / (sides[1, 4] - sides[0, 4]), RAMP) * off
     if is_near:
-        weight[OWN, y, x] = coverage
-        weight[BEHIND, y, x] = f4(-1) if shows_light else f4(1)
-    elif coverage > f4(0.02):
-        weight[RIM, y, x] = coverage
+        weight[OWN, y, x] = f4(1) - clear + own_share
+        weight[BEHIND, y, x] = -clear if shows_light else clear
+    else:
+        weight[RIM, y, x] = clear * max(coverage - f4(RIM_LEAST), f4(0)) * f4(1 / (1 - RIM_LEAST))
 
 
 @compiled

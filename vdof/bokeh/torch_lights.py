@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vdof.bokeh.aperture import SpanTable
 from vdof.bokeh.ladder import fine_borders, middle_of_groups
-from vdof.bokeh.layers import OWN, RIM, Layers, field_of_view
+from vdof.bokeh.layers import OWN, RIM, Layers, field_of_view, ramp
 from vdof.bokeh.lights import NEARER, Cones, Lights, aim
 from vdof.bokeh.torch_records import Cut, Records
 from vdof.bokeh.torch_splat import Shape, place_table, spans_at
@@ -84,7 +84,7 @@ def _trace(y: Tensor, x: Tensor, centre: Tensor, first_group: Tensor, layers: La
     at_x, at_y, radius = centre[:, :, None, None].unbind(1)
     u, v = (x - at_x) / radius, (y - at_y) / radius
     open_share = torch.ones_like(u)
-    farthest = radius - NEARER
+    farthest = radius - NEARER[0]
     middles = middle_of_groups(ladder).tolist()
     lows, highs = [-1e9, *ladder.tolist()], [*ladder.tolist(), 1e9]
     for group in range(int(first_group.min()), len(middles)):
@@ -105,7 +105,7 @@ def _trace(y: Tensor, x: Tensor, centre: Tensor, first_group: Tensor, layers: La
 def _touch(
     j: Tensor, i: Tensor, u: Tensor, v: Tensor, centre: Tensor, signed: Tensor, weight: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Radius and opacity, as far as the rays pass through them (bilinear), of the pixels (j, i) of a layer."""
+    """Radius and opacity, as far as the rays pass through them (bilinear) before the light, of the pixels (j, i) of a layer."""
     height, width = signed.shape
     is_inside = (j >= 0) & (j < height) & (i >= 0) & (i < width)
     at = (j.clamp(0, height - 1), i.clamp(0, width - 1))
@@ -113,4 +113,4 @@ def _touch(
     at_x, at_y, radius = centre[:, :, None, None].unbind(1)
     across = 1 - (at_x + (radius - r) * u - i).abs()
     along = 1 - (at_y + (radius - r) * v - j).abs()
-    return r, across.clamp(min=0) * along.clamp(min=0) * weight[at] * is_inside
+    return r, across.clamp(min=0) * along.clamp(min=0) * ramp(radius - r, NEARER) * weight[at] * is_inside

@@ -17,11 +17,16 @@ from vdof.bokeh.layers import (
     MIXED_TRUST,
     NOISE,
     OWN,
+    PRIOR_RAMP,
     PRIOR_VARIANCE,
     RAMP,
     RIM,
+    RIM_LEAST,
+    SIDES,
+    SOLID,
     SPREAD,
     WINDOW,
+    ramp,
 )
 
 
@@ -31,23 +36,32 @@ def unmix_edges(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, 
     colour (3,H,W,3), radius (3,H,W), weight (3,H,W); spread (H,W) 3x3 range of radii, px; level: brightness of the frame.
     """
     signed = radius[OWN]
-    high = F.max_pool2d(signed[None], 5, 1, 2)[0]
-    low = -F.max_pool2d(-signed[None], 5, 1, 2)[0]
-    y, x = (spread > MIXED_EDGE).nonzero(as_tuple=True)
-    middle = 0.5 * (low + high)[y, x]
-    sides = sum_sides(colour[OWN], signed, spread, y, x, middle, 1.5 * level)
-    has_both = (sides[:, :, 3] > 0).all(1) & is_step(sides, middle)
-    y, x, middle, sides = y[has_both], x[has_both], middle[has_both], sides[has_both]
-    split_pixels(y, x, signed[y, x] < middle, sides, colour, radius, weight)
+    low, high, around = look_around(signed, spread)
+    y, x = (around > MIXED_EDGE[0]).nonzero(as_tuple=True)
+    low, high = low[y, x], high[y, x]
+    sides = sum_sides(colour[OWN], signed, spread, y, x, low, high, 1.5 * level)
+    clear = ramp(around[y, x], MIXED_EDGE) * measure_step(sides, 0.5 * (low + high)) * (sides[:, :, 3] > 0).all(1)
+    k = (clear > 0).nonzero()[:, 0]
+    nearer = 0.5 * (low + high)[k] - signed[y[k], x[k]]
+    prior = ramp(nearer / (high - low)[k], PRIOR_RAMP)
+    split_pixels(y[k], x[k], nearer > 0, prior, clear[k], sides[k], colour, radius, weight)
+
+
+def look_around(signed: Tensor, spread: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The nearest and the farthest radius (H,W) within the window, and the largest of the 3x3 ranges that fit into it."""
+    high = F.max_pool2d(signed[None], 2 * WINDOW + 1, 1, WINDOW)[0]
+    low = -F.max_pool2d(-signed[None], 2 * WINDOW + 1, 1, WINDOW)[0]
+    return low, high, F.max_pool2d(F.pad(spread[None], (WINDOW - 1,) * 4), 3, 1, 0, WINDOW - 1)[0]
 
 
 def sum_sides(
-    picture: Tensor, signed: Tensor, spread: Tensor, y: Tensor, x: Tensor, middle: Tensor, knee: float
+    picture: Tensor, signed: Tensor, spread: Tensor, y: Tensor, x: Tensor, low: Tensor, high: Tensor, knee: float
 ) -> Tensor:
     """Weighted means per edge pixel and side (n,2,7): r, g, b, weight, radius, squared colour, squared distance of the
     radius from the middle; side 0 is the near one."""
     height, width = signed.shape
-    trust = torch.where(spread > MIXED_EDGE, MIXED_TRUST, 1.0) / (knee + picture.amax(2))
+    middle, both = 0.5 * (low + high), 2 * SIDES * (high - low)
+    trust = (1 - (1 - MIXED_TRUST) * ramp(spread, MIXED_EDGE)) / (knee + picture.amax(2))
     square = (picture**2).sum(2)
     values = torch.stack([*picture.unbind(2), torch.ones_like(square), signed, square], 2)
     sums = values.new_zeros(y.numel(), 2, 7)
@@ -56,25 +70,25 @@ def sum_sides(
             j, i = (y + dy).clamp(0, height - 1), (x + dx).clamp(0, width - 1)
             is_inside = (j == y + dy) & (i == x + dx)
             w = trust[j, i] * math.exp(-(dy * dy + dx * dx) / SPREAD) * is_inside
-            is_near = signed[j, i] < middle
+            near = (0.5 + (middle - signed[j, i]) / both).clamp(0, 1)[:, None]
             off_middle = (signed[j, i] - middle) ** 2
             sample = torch.cat([values[j, i], off_middle[:, None]], 1) * w[:, None]
-            sums[:, 0] += sample * is_near[:, None]
-            sums[:, 1] += sample * ~is_near[:, None]
+            sums[:, 0] += sample * near
+            sums[:, 1] += sample * (1 - near)
     weights = sums[:, :, 3:4].clone()
     sums = sums / weights.clamp(min=1e-20)
     sums[:, :, 3:4] = weights
     return sums
 
 
-def is_step(sides: Tensor, middle: Tensor) -> Tensor:
-    """Whether the two sides are two surfaces: a step far beyond the spread within each. Noise and ramps are not."""
+def measure_step(sides: Tensor, middle: Tensor) -> Tensor:
+    """How surely the two sides are two surfaces, 0..1: a step far beyond the spread within each. Noise and ramps are not."""
     step = sides[:, 1, 4] - sides[:, 0, 4]
     spread = (sides[:, :, 6] - (sides[:, :, 4] - middle[:, None]) ** 2).sum(1)
-    return step * step > 0.5 * CLEAR_STEP * CLEAR_STEP * spread
+    return ramp(step / (0.5 * spread).clamp(min=1e-12).sqrt(), CLEAR_STEP)
 
 
-def cover(pixel: Tensor, is_near: Tensor, sides: Tensor) -> Tensor:
+def cover(pixel: Tensor, prior: Tensor, sides: Tensor) -> Tensor:
     """The most probable share (n,) of the near side: least squares on the line from far to near, with a prior."""
     near, far = sides[:, 0, :3], sides[:, 1, :3]
     difference = near - far
@@ -84,40 +98,49 @@ def cover(pixel: Tensor, is_near: Tensor, sides: Tensor) -> Tensor:
     variance = 0.5 * (sides[:, :, 5] - squares).clamp(min=0).sum(1) + NOISE * squares.sum(1) + 1e-12
     variance = variance + ((pixel - far - t[:, None] * difference) ** 2).sum(1)
     strength = variance / PRIOR_VARIANCE
-    return ((along + strength * is_near) / (span + strength)).clamp(0, 1)
+    return ((along + strength * prior) / (span + strength)).clamp(0, 1)
 
 
 def split_pixels(
-    y: Tensor, x: Tensor, is_near: Tensor, sides: Tensor, colour: Tensor, radius: Tensor, weight: Tensor
+    y: Tensor,
+    x: Tensor,
+    is_near: Tensor,
+    prior: Tensor,
+    clear: Tensor,
+    sides: Tensor,
+    colour: Tensor,
+    radius: Tensor,
+    weight: Tensor,
 ) -> None:
-    """Write the near and the far shares of the edge pixels (n,) into the layers."""
+    """Write the near and the far shares of the edge pixels (n,) into the layers, as far as it is `clear` that there are two."""
     seen, near, far = colour[OWN, y, x], sides[:, 0, :3], sides[:, 1, :3]
     near_peak, far_peak = near.amax(1), far.amax(1)
     shows_light = is_near & (seen.amax(1) > EXCESS * torch.maximum(near_peak, far_peak))
-    coverage = torch.where(shows_light, EXCESS_COVERAGE, cover(seen, is_near, sides))
+    coverage = torch.where(shows_light, EXCESS_COVERAGE, cover(seen, prior, sides))
     a, n = coverage[:, None], is_near[:, None]
-    part, rest = a.clamp(min=0.05), (1 - a).clamp(min=0.05)
+    part, rest, whole = a.clamp(min=0.05), (1 - a).clamp(min=0.05), 1 - clear
     # a near pixel: first its own colour, what remains shows from behind
     top = torch.minimum(torch.maximum(seen, near), EXCESS * near_peak[:, None])
     near_own = _between((seen - (1 - a) * far) / part, torch.minimum(seen, near), top)
     seen_behind = (seen - a * near_own) / rest
     low, high = torch.minimum(seen, far), torch.maximum(seen, far)
     far_behind = torch.where(shows_light[:, None], torch.maximum(seen_behind, low), _between(seen_behind, low, high))
-    far_behind = torch.where(a <= 0.95, far_behind, far)
+    far_behind = torch.lerp(far_behind, far, ramp(a, SOLID))
     # a far pixel: first its own colour, what remains is the near surface's rim
     far_own = _between((seen - a * near) / rest, low, high)
     near_rim = _between((seen - (1 - a) * far_own) / part, torch.minimum(seen, near), torch.maximum(seen, near))
     own, mean = radius[OWN, y, x], torch.where(is_near, sides[:, 0, 4], sides[:, 1, 4])
-    is_clean = (own - mean).abs() < RAMP * (sides[:, 1, 4] - sides[:, 0, 4])
-    colour[OWN, y, x] = torch.where(n, near_own, far_own)
-    radius[OWN, y, x] = torch.where(is_clean, own, mean)
-    weight[OWN, y, x] = torch.where(is_near, coverage, 1.0)
+    off = (own - mean).abs() / (sides[:, 1, 4] - sides[:, 0, 4])
+    share = clear * torch.where(is_near, coverage, 1 - coverage)
+    colour[OWN, y, x] = torch.lerp(torch.where(n, near_own, far_own), seen, (whole / (whole + share))[:, None])
+    radius[OWN, y, x] = torch.lerp(own, mean, clear * ramp(off, RAMP))
+    weight[OWN, y, x] = torch.where(is_near, whole + share, 1.0)
     colour[BEHIND, y, x] = far_behind * n
     radius[BEHIND, y, x] = sides[:, 1, 4] * is_near
-    weight[BEHIND, y, x] = torch.where(shows_light, -1.0, 1.0) * is_near
+    weight[BEHIND, y, x] = torch.where(shows_light, -clear, clear) * is_near
     colour[RIM, y, x] = near_rim * ~n
     radius[RIM, y, x] = sides[:, 0, 4] * ~is_near
-    weight[RIM, y, x] = torch.where(coverage > 0.02, coverage, 0.0) * ~is_near
+    weight[RIM, y, x] = clear * (coverage - RIM_LEAST).clamp(min=0) / (1 - RIM_LEAST) * ~is_near
 
 
 def _between(value: Tensor, low: Tensor, high: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ Step by step as `vdof.bokeh.torch_layers`.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 import triton
@@ -12,16 +13,24 @@ import triton.language as tl
 from torch import Tensor
 
 from vdof.bokeh import layers as settings
-from vdof.bokeh.layers import BEHIND, OWN, Layers, level_count, pyramid_sizes
+from vdof.bokeh.layers import BEHIND, OWN, Layers, place_levels, pyramid_sizes, ramp
 from vdof.bokeh.torch_layers import bin_pixels, fill_levels, find_edges
+from vdof.bokeh.triton_unmix import ramp as ramp_of
 from vdof.bokeh.triton_unmix import unmix_edges
 
 BLOCK = 128
 """Pixels per program."""
 BIN, BEHIND_STEP = tl.constexpr(settings.BIN), tl.constexpr(settings.BEHIND_STEP)
-DENSE_EDGE, DENSE_STEP = tl.constexpr(settings.DENSE_EDGE), tl.constexpr(settings.DENSE_STEP)
+DENSE_EDGE, DENSE_EDGE_FULLY = (tl.constexpr(limit) for limit in settings.DENSE_EDGE)
+DENSE_STEP, DENSE_STEP_FULLY = (tl.constexpr(limit) for limit in settings.DENSE_STEP)
+DENSE_OWN, DENSE_OWN_FULLY = (tl.constexpr(limit) for limit in settings.DENSE_OWN)
+DENSE_NEARER, DENSE_NEARER_FULLY = (tl.constexpr(limit) for limit in settings.DENSE_NEARER)
+DENSE_LEAST = tl.constexpr(settings.DENSE_LEAST)
 DENSE_WINDOW, DENSE_SPREAD = tl.constexpr(settings.DENSE_WINDOW), tl.constexpr(settings.DENSE_SPREAD)
-SPARSE = tl.constexpr(settings.SPARSE)
+SPARSE, SPARSE_FULLY = (tl.constexpr(limit) for limit in settings.SPARSE)
+FAR_STEP, FAR_STEP_FULLY = (tl.constexpr(limit) for limit in settings.FAR_STEP)
+SEEN_AROUND, SEEN_AROUND_FULLY = (tl.constexpr(limit) for limit in settings.SEEN_AROUND)
+REVEAL_STEP, REVEAL_STEP_FULLY = (tl.constexpr(limit) for limit in settings.REVEAL_STEP)
 
 
 def split_layers(picture: Tensor, signed: Tensor, margin: int, level: float) -> Layers:
@@ -34,14 +43,14 @@ def split_layers(picture: Tensor, signed: Tensor, margin: int, level: float) -> 
     grid = (height, triton.cdiv(width, BLOCK))
     _strands_kernel[grid](colour, radius, weight, spread, shown, height, width, BLOCK=BLOCK)
     nearest, farthest = torch.stack(radius[OWN].aminmax()).tolist()
-    levels = level_count(nearest, farthest + 1e-3)
-    per_radius = levels / (farthest + 1e-3 - nearest)
-    is_edge = spread > settings.EDGE
-    stack = bin_pixels(colour[OWN], radius[OWN], is_edge, nearest, per_radius, levels, 5 * level)
-    filled = fill_levels(stack, pyramid_sizes(height, width)).contiguous()
+    levels, per_radius = place_levels(nearest, farthest + 1e-3)
+    inner = np.s_[margin:-margin, margin:-margin]
+    doubt = ramp(spread, settings.EDGE_DOUBT)[inner]
+    stack = bin_pixels(colour[OWN][inner], radius[OWN][inner], doubt, nearest, per_radius, levels, 5 * level)
+    filled = fill_levels(stack, pyramid_sizes(*doubt.shape)).contiguous()
     _behind_kernel[grid](
-        *(colour, radius, weight, shown, filled, height, width, levels, *filled.shape[2:]),
-        *(nearest, farthest, per_radius),
+        *(colour, radius, weight, shown, filled, height, width, margin, levels, *filled.shape[2:]),
+        *(nearest, farthest + 1e-3, per_radius),
         BLOCK=BLOCK,
     )
     weight[BEHIND].abs_()
@@ -54,68 +63,98 @@ def _strands_kernel(colour, radius, weight, spread, shown, height, width, BLOCK:
     y, x = tl.program_id(0), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     at, behind = y.to(tl.int64) * width + x, height.to(tl.int64) * width
     own = tl.load(radius + at, mask=x < width, other=1e9)
-    is_strand = (own < tl.load(shown + at, mask=x < width, other=0.0)) & (tl.load(weight + at, mask=x < width) >= 1)
-    is_strand &= tl.load(spread + at, mask=x < width, other=0.0) > DENSE_EDGE
+    share = ramp_of(tl.load(shown + at, mask=x < width, other=0.0) - own, SEEN_AROUND, SEEN_AROUND_FULLY)
+    share *= ramp_of(tl.load(spread + at, mask=x < width, other=0.0), DENSE_EDGE, DENSE_EDGE_FULLY)
+    share *= ramp_of(tl.load(weight + at, mask=x < width, other=0.0), DENSE_OWN, DENSE_OWN_FULLY)
+    is_strand = share > 0
     if tl.max(is_strand.to(tl.int32), 0) > 0:
         channel = tl.arange(0, 4)[None, :]
-        found, depth = tl.zeros([BLOCK, 4], tl.float32), tl.zeros([BLOCK], tl.float32)
-        count, far = depth, depth
-        n = 0
-        while n < (2 * DENSE_WINDOW + 1) * (2 * DENSE_WINDOW + 1):
-            dy, dx = n // (2 * DENSE_WINDOW + 1) - DENSE_WINDOW, n % (2 * DENSE_WINDOW + 1) - DENSE_WINDOW
-            is_inside = is_strand & (y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width)
-            there = at + dy * width + dx
-            r = tl.load(radius + there, mask=is_inside, other=-1e9)
-            step = r - own
-            count += is_inside.to(tl.float32)
-            far += (step > BEHIND_STEP).to(tl.float32)
-            share = tl.exp(-(dy * dy + dx * dx) / DENSE_SPREAD) / tl.maximum(step, DENSE_STEP)
-            share = tl.where(step > DENSE_STEP, share, 0.0)
-            mask = is_inside[:, None] & (channel < 3)
-            found += share[:, None] * tl.load(colour + there[:, None] * 3 + channel, mask=mask, other=1.0)
-            depth += share * r
-            n += 1
-        total = tl.sum(tl.where(channel == 3, found, 0.0), 1)
-        found, depth = found / tl.maximum(total, 1e-20)[:, None], depth / tl.maximum(total, 1e-20)
-        is_new = is_strand & (total > 0) & (far <= SPARSE * count)
+        found, depth, total, far = _find_next(colour, radius, x, y, at, own, is_strand, height, width, BLOCK)
+        share *= (1 - ramp_of(far, SPARSE, SPARSE_FULLY)) * tl.minimum(total / DENSE_LEAST, 1.0)
         at += behind
-        is_new &= (tl.load(weight + at, mask=is_new) == 0) | (tl.load(radius + at, mask=is_new) > depth + 0.5)
-        tl.store(colour + at[:, None] * 3 + channel, found, mask=is_new[:, None] & (channel < 3))
-        tl.store(radius + at, depth, mask=is_new)
-        tl.store(weight + at, depth * 0 + 1, mask=is_new)
+        held = tl.abs(tl.load(weight + at, mask=is_strand, other=0.0))
+        held_depth = tl.load(radius + at, mask=is_strand, other=0.0)
+        share *= 1 - held * (1 - ramp_of(held_depth - depth, DENSE_NEARER, DENSE_NEARER_FULLY))
+        is_new = is_strand & (share > 0)
+        held *= 1 - share
+        part = share / tl.maximum(held + share, 1e-6)
+        mask = is_new[:, None] & (channel < 3)
+        held_colour = tl.load(colour + at[:, None] * 3 + channel, mask=mask, other=0.0)
+        tl.store(colour + at[:, None] * 3 + channel, held_colour + part[:, None] * (found - held_colour), mask=mask)
+        tl.store(radius + at, held_depth + part * (depth - held_depth), mask=is_new)
+        tl.store(weight + at, held + share, mask=is_new)
+
+
+@triton.jit
+def _find_next(colour, radius, x, y, at, own, mask, height, width, BLOCK: tl.constexpr):
+    """Mean colour (r, g, b, 1) and radius of what lies just farther around pixels, its weight, and the share that lies much
+    farther."""
+    channel = tl.arange(0, 4)[None, :]
+    found, depth = tl.zeros([BLOCK, 4], tl.float32), tl.zeros([BLOCK], tl.float32)
+    count, far = depth, depth
+    n = 0
+    while n < (2 * DENSE_WINDOW + 1) * (2 * DENSE_WINDOW + 1):
+        dy, dx = n // (2 * DENSE_WINDOW + 1) - DENSE_WINDOW, n % (2 * DENSE_WINDOW + 1) - DENSE_WINDOW
+        is_inside = mask & (y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width)
+        there = at + dy * width + dx
+        r = tl.load(radius + there, mask=is_inside, other=-1e9)
+        step = r - own
+        count += is_inside.to(tl.float32)
+        far += ramp_of(step, FAR_STEP, FAR_STEP_FULLY)
+        w = tl.exp(-(dy * dy + dx * dx) / DENSE_SPREAD) / tl.maximum(step, DENSE_STEP)
+        w *= ramp_of(step, DENSE_STEP, DENSE_STEP_FULLY)
+        is_colour = is_inside[:, None] & (channel < 3)
+        found += w[:, None] * tl.load(colour + there[:, None] * 3 + channel, mask=is_colour, other=1.0)
+        depth += w * r
+        n += 1
+    total = tl.sum(tl.where(channel == 3, found, 0.0), 1)
+    found, depth = found / tl.maximum(total, 1e-20)[:, None], depth / tl.maximum(total, 1e-20)
+    return found, depth, total, far / tl.maximum(count, 1.0)
 
 
 @triton.jit
 def _behind_kernel(
-    colour, radius, weight, shown, filled, height, width, levels, rows, columns, nearest, farthest, per_radius,
+    colour, radius, weight, shown, filled, height, width, margin, levels, rows, columns, nearest, farthest, per_radius,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Fill layer BEHIND near edges from the level safely behind each pixel; what unmixing put there stays."""
     y, x = tl.program_id(0), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     at = y.to(tl.int64) * width + x
     own = tl.load(radius + at, mask=x < width, other=1e9)
-    is_seen_around = own < tl.load(shown + at, mask=x < width, other=0.0)
+    share = ramp_of(tl.load(shown + at, mask=x < width, other=0.0) - own, SEEN_AROUND, SEEN_AROUND_FULLY)
+    is_seen_around = share > 0
     at += height.to(tl.int64) * width
-    known = tl.load(weight + at, mask=x < width, other=1.0)
-    is_light, is_empty = is_seen_around & (known < 0), is_seen_around & (known == 0)
-    if tl.max((is_light | is_empty).to(tl.int32), 0) > 0:
-        level = (tl.where(is_seen_around, own, nearest) + BEHIND_STEP - nearest) * per_radius
-        k = tl.minimum(level.to(tl.int32) + 1, levels - 1)
-        share = tl.minimum(tl.maximum(level - (k - 1), 0.0), 1.0)
-        next_k = tl.minimum(k + 1, levels - 1)
-        for c in tl.static_range(4):
-            plane = filled + c * rows * columns
-            here = _sample(plane + k * 4 * rows * columns, y, x, rows, columns, is_seen_around)
-            beyond = _sample(plane + next_k * 4 * rows * columns, y, x, rows, columns, is_seen_around)
-            value = here + share * (beyond - here)
-            if c < 3:
-                tl.store(colour + at * 3 + c, value, mask=is_empty)
-            else:
-                value = tl.minimum(tl.maximum(value, nearest), farthest)
-                seen = tl.load(radius + at, mask=is_light, other=0.0)
-                tl.store(radius + at, tl.where(is_light, tl.maximum(seen, value), value), mask=is_light | is_empty)
-                room = (value - own - 0.75 * BEHIND_STEP) * 2
-                tl.store(weight + at, tl.minimum(tl.maximum(room, 0.0), 1.0), mask=is_empty)
+    held = tl.load(weight + at, mask=is_seen_around, other=1.0)
+    is_light, is_open = held < 0, (held >= 0) & (held < 1)
+    if tl.max((is_light | is_open).to(tl.int32), 0) > 0:
+        level = (tl.minimum(own + BEHIND_STEP, farthest - 2 / per_radius) - nearest) * per_radius
+        k = tl.minimum(tl.maximum(level.to(tl.int32) + 1, 0), levels - 1)
+        t = tl.minimum(tl.maximum(level - (k - 1), 0.0), 1.0)
+        size = rows * columns
+        here, beyond = filled + k * 4 * size, filled + tl.minimum(k + 1, levels - 1) * 4 * size
+        place = (y - margin, x - margin, rows, columns, is_seen_around)
+        depth = _mix(here + 3 * size, beyond + 3 * size, t, *place)
+        depth = tl.minimum(tl.maximum(depth, nearest), farthest)
+        seen = tl.load(radius + at, mask=is_seen_around, other=0.0)
+        share *= (1 - held) * ramp_of(depth - own, REVEAL_STEP, REVEAL_STEP_FULLY)
+        part = share / tl.maximum(held + share, 1e-6)
+        for c in tl.static_range(3):
+            was = tl.load(colour + at * 3 + c, mask=is_open, other=0.0)
+            value = _mix(here + c * size, beyond + c * size, t, *place)
+            tl.store(colour + at * 3 + c, was + part * (value - was), mask=is_open)
+        tl.store(
+            radius + at,
+            tl.where(is_light, tl.maximum(seen, depth), seen + part * (depth - seen)),
+            mask=is_light | is_open,
+        )
+        tl.store(weight + at, held + share, mask=is_open)
+
+
+@triton.jit
+def _mix(here, beyond, t, y, x, rows, columns, mask):
+    """Values at the pixels (x, y) of two planes, with share `t` of the second."""
+    value = _sample(here, y, x, rows, columns, mask)
+    return value + t * (_sample(beyond, y, x, rows, columns, mask) - value)
 
 
 @triton.jit

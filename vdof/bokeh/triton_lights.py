@@ -18,10 +18,11 @@ from vdof.bokeh.lights import CELL, Lights, aim
 from vdof.bokeh.torch_records import Cut, radius_at
 from vdof.bokeh.torch_splat import place_table
 from vdof.bokeh.triton_sources import clip_shift, lit_span
+from vdof.bokeh.triton_unmix import ramp
 
 BLOCK = 128
 """Pixels per program."""
-NEARER = tl.constexpr(light_constants.NEARER)
+NEARER, NEARER_FULLY = (tl.constexpr(limit) for limit in light_constants.NEARER)
 FAINT = tl.constexpr(1e-6)
 """Light that is not worth tracing."""
 
@@ -161,5 +162,5 @@ def _touch(radius, weight, light_x, light_y, light_r, u, v, i, j, at, is_there, 
     across = 1 - tl.abs(light_x + (light_r - r) * u - i)
     along = 1 - tl.abs(light_y + (light_r - r) * v - j)
     share = tl.maximum(across, 0.0) * tl.maximum(along, 0.0)
-    share *= tl.load(weight + at, mask=is_there, other=0.0).to(tl.float32)
+    share *= ramp(light_r - r, NEARER, NEARER_FULLY) * tl.load(weight + at, mask=is_there, other=0.0).to(tl.float32)
     return tl.where(is_there & (r >= low) & (r < high), share, 0.0)

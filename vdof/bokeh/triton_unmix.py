@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 import triton
 import triton.language as tl
 from torch import Tensor
 
 from vdof.bokeh import layers as settings
+from vdof.bokeh.torch_unmix import look_around
 
 BLOCK = 64
 """Pixels per program."""
-MIXED_EDGE, MIXED_TRUST = tl.constexpr(settings.MIXED_EDGE), tl.constexpr(settings.MIXED_TRUST)
+MIXED_EDGE, MIXED_FULLY = (tl.constexpr(limit) for limit in settings.MIXED_EDGE)
+MIXED_TRUST, SIDES = tl.constexpr(settings.MIXED_TRUST), tl.constexpr(settings.SIDES)
 WINDOW, SPREAD = tl.constexpr(settings.WINDOW), tl.constexpr(settings.SPREAD)
-CLEAR_STEP, RAMP = tl.constexpr(settings.CLEAR_STEP), tl.constexpr(settings.RAMP)
+CLEAR_STEP, CLEAR_FULLY = (tl.constexpr(limit) for limit in settings.CLEAR_STEP)
+RAMP, RAMP_FULLY = (tl.constexpr(limit) for limit in settings.RAMP)
+PRIOR_RAMP, PRIOR_FULLY = (tl.constexpr(limit) for limit in settings.PRIOR_RAMP)
+SOLID, SOLID_FULLY = (tl.constexpr(limit) for limit in settings.SOLID)
+RIM_LEAST = tl.constexpr(settings.RIM_LEAST)
 NOISE, PRIOR_VARIANCE = tl.constexpr(settings.NOISE), tl.constexpr(settings.PRIOR_VARIANCE)
 EXCESS, EXCESS_COVERAGE = tl.constexpr(settings.EXCESS), tl.constexpr(settings.EXCESS_COVERAGE)
 
@@ -23,23 +28,33 @@ def unmix_edges(
 ) -> None:
     """Take the mixed pixels of `picture` (H,W,3) with radius `signed` (H,W) apart; writes into the layers colour (3,H,W,3),
     radius (3,H,W) and weight (3,H,W), as `unmix_edges` of `vdof.bokeh.torch_unmix`."""
-    high, low = F.max_pool2d(signed[None], 5, 1, 2)[0], -F.max_pool2d(-signed[None], 5, 1, 2)[0]
+    low, high, around = look_around(signed, spread)
     height, width = signed.shape
     _unmix_kernel[(height, triton.cdiv(width, BLOCK))](
-        *(picture, signed, spread, 0.5 * (low + high), colour, radius, weight, height, width, knee),
+        *(picture, signed, spread, around, low, high, colour, radius, weight, height, width, knee),
         BLOCK=BLOCK,
     )
 
 
 @triton.jit
-def _unmix_kernel(picture, signed, spread, middle_at, colour, radius, weight, height, width, knee, BLOCK: tl.constexpr):
+def ramp(value, low: tl.constexpr, high: tl.constexpr):
+    """0 below the first of two limits, 1 above the second, linear in between."""
+    return tl.minimum(tl.maximum((value - low) / (high - low), 0.0), 1.0)
+
+
+@triton.jit
+def _unmix_kernel(
+    picture, signed, spread, around, low_at, high_at, colour, radius, weight, height, width, knee, BLOCK: tl.constexpr
+):  # fmt: skip
     y, x = tl.program_id(0), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     at = y.to(tl.int64) * width + x
-    is_mixed = tl.load(spread + at, mask=x < width, other=0.0) > MIXED_EDGE
+    clear = ramp(tl.load(around + at, mask=x < width, other=0.0), MIXED_EDGE, MIXED_FULLY)
+    is_mixed = clear > 0
     if tl.max(is_mixed.to(tl.int32), 0) > 0:
-        middle = tl.load(middle_at + at, mask=is_mixed, other=0.0)
+        low, high = tl.load(low_at + at, mask=is_mixed, other=0.0), tl.load(high_at + at, mask=is_mixed, other=1.0)
+        middle = 0.5 * (low + high)
         near, far, near_figures, far_figures = _sum_sides(
-            picture, signed, spread, x, y, at, middle, is_mixed, height, width, knee, BLOCK
+            picture, signed, spread, x, y, at, low, high, is_mixed, height, width, knee, BLOCK
         )
         near_r, near_square, near_off = _figures(near, near_figures)
         far_r, far_square, far_off = _figures(far, far_figures)
@@ -47,23 +62,26 @@ def _unmix_kernel(picture, signed, spread, middle_at, colour, radius, weight, he
         near, far = near / tl.maximum(near_w, 1e-20)[:, None], far / tl.maximum(far_w, 1e-20)[:, None]
         off = near_off - (near_r - middle) * (near_r - middle) + far_off - (far_r - middle) * (far_r - middle)
         step = far_r - near_r
-        is_mixed &= (near_w > 0) & (far_w > 0) & (step * step > 0.5 * CLEAR_STEP * CLEAR_STEP * off)
+        clear *= ramp(step / tl.sqrt(tl.maximum(0.5 * off, 1e-12)), CLEAR_STEP, CLEAR_FULLY)
+        is_mixed &= (near_w > 0) & (far_w > 0) & (clear > 0)
         own = tl.load(signed + at, mask=is_mixed, other=0.0)
         is_near = own < middle
         seen = _load(picture, at, is_mixed)
-        coverage = _cover(seen, is_near, near, far, near_square, far_square)
+        prior = ramp((middle - own) / (high - low), PRIOR_RAMP, PRIOR_FULLY)
+        coverage = _cover(seen, prior, near, far, near_square, far_square)
         _split(
-            seen, coverage, own, is_near, near, far, near_r, far_r, colour, radius, weight, at, height * width, is_mixed
-        )
+            seen, coverage, clear, own, is_near, near, far, near_r, far_r, colour, radius, weight, at, height * width,
+            is_mixed,
+        )  # fmt: skip
 
 
 @triton.jit
-def _sum_sides(picture, signed, spread, x, y, at, middle, mask, height, width, knee, BLOCK: tl.constexpr):
+def _sum_sides(picture, signed, spread, x, y, at, low, high, mask, height, width, knee, BLOCK: tl.constexpr):
     """Weighted sums over the window per side: (BLOCK,4) of r, g, b, 1, and of radius, squared colour, squared distance of
     the radius from the middle, 0."""
     near, far = tl.zeros([BLOCK, 4], tl.float32), tl.zeros([BLOCK, 4], tl.float32)
     near_figures, far_figures = near, far
-    channel = tl.arange(0, 4)[None, :]
+    channel, middle = tl.arange(0, 4)[None, :], 0.5 * (low + high)
     n = 0
     while n < (2 * WINDOW + 1) * (2 * WINDOW + 1):
         dy, dx = n // (2 * WINDOW + 1) - WINDOW, n % (2 * WINDOW + 1) - WINDOW
@@ -71,15 +89,16 @@ def _sum_sides(picture, signed, spread, x, y, at, middle, mask, height, width, k
         there = at + dy * width + dx
         tone, r = _load(picture, there, is_inside), tl.load(signed + there, mask=is_inside, other=0.0)
         w = tl.exp(-(dy * dy + dx * dx) / SPREAD) / (knee + _peak(tone))
-        w *= tl.where(tl.load(spread + there, mask=is_inside, other=0.0) > MIXED_EDGE, MIXED_TRUST, 1.0)
-        w = tl.where(is_inside, w, 0.0)[:, None]
-        is_near, off = (r < middle)[:, None], r - middle
+        doubt = ramp(tl.load(spread + there, mask=is_inside, other=0.0), MIXED_EDGE, MIXED_FULLY)
+        w = tl.where(is_inside, w * (1 - (1 - MIXED_TRUST) * doubt), 0.0)[:, None]
+        off = r - middle
+        w_near = w * ramp(off / (low - high), -SIDES, SIDES)[:, None]
         figures = tl.where(channel == 0, r[:, None], tl.where(channel == 1, _dot(tone, tone)[:, None], 0.0))
         figures = tl.where(channel == 2, (off * off)[:, None], figures)
-        near += tl.where(is_near, w, 0.0) * tone
-        far += tl.where(is_near, 0.0, w) * tone
-        near_figures += tl.where(is_near, w, 0.0) * figures
-        far_figures += tl.where(is_near, 0.0, w) * figures
+        near += w_near * tone
+        far += (w - w_near) * tone
+        near_figures += w_near * figures
+        far_figures += (w - w_near) * figures
         n += 1
     return near, far, near_figures, far_figures
 
@@ -121,7 +140,7 @@ def _between(value, low, high):
 
 
 @triton.jit
-def _cover(seen, is_near, near, far, near_mean_square, far_mean_square):
+def _cover(seen, prior, near, far, near_mean_square, far_mean_square):
     """The most probable share of the near side in a pixel: least squares on the line from far to near, with a prior."""
     difference = near - far
     along, span = _dot(seen - far, difference), _dot(difference, difference)
@@ -131,11 +150,11 @@ def _cover(seen, is_near, near, far, near_mean_square, far_mean_square):
     variance += NOISE * (near_square + far_square) + 1e-12
     off = seen - far - t[:, None] * difference
     strength = (variance + _dot(off, off)) / PRIOR_VARIANCE
-    return _between((along + tl.where(is_near, strength, 0.0)) / (span + strength), 0.0, 1.0)
+    return _between((along + strength * prior) / (span + strength), 0.0, 1.0)
 
 
 @triton.jit
-def _split(seen, coverage, own, is_near, near, far, near_r, far_r, colour, radius, weight, at, layer, mask):
+def _split(seen, coverage, clear, own, is_near, near, far, near_r, far_r, colour, radius, weight, at, layer, mask):
     """Write the near and the far shares of the pixels into the layers, which are `layer` pixels apart."""
     channel = tl.arange(0, 4)[None, :]
     near_peak = _peak(near)
@@ -149,24 +168,28 @@ def _split(seen, coverage, own, is_near, near, far, near_r, far_r, colour, radiu
     near_own = _between((seen - (1 - a) * far) / part, dim, top)
     behind = (seen - a * near_own) / rest
     far_behind = tl.where(shows_light[:, None], tl.maximum(behind, low), _between(behind, low, high))
-    far_behind = tl.where(a <= 0.95, far_behind, far)
+    far_behind += ramp(a, SOLID, SOLID_FULLY) * (far - far_behind)
     # a far pixel: first its own colour, what remains is the near surface's rim
     far_own = _between((seen - a * near) / rest, low, high)
     near_rim = _between((seen - (1 - a) * far_own) / part, dim, tl.maximum(seen, near))
-    own_mean = tl.where(is_near, near_r, far_r)
-    own = tl.where(tl.abs(own - own_mean) < RAMP * (far_r - near_r), own, own_mean)
+    # as far as it is clear that there are two
+    whole, share = 1 - clear, clear * tl.where(is_near, coverage, 1 - coverage)
+    own_colour = tl.where(n, near_own, far_own)
+    own_colour += (whole / tl.maximum(whole + share, 1e-20))[:, None] * (seen - own_colour)
+    off = tl.where(is_near, near_r, far_r) - own
+    own += clear * ramp(tl.abs(off) / tl.maximum(far_r - near_r, 1e-20), RAMP, RAMP_FULLY) * off
     is_rim, to = mask & (is_near == 0), at[:, None] * 3 + channel
     mask3, near3, rim3 = (
         mask[:, None] & (channel < 3),
         (mask & is_near)[:, None] & (channel < 3),
         is_rim[:, None] & (channel < 3),
     )
-    tl.store(colour + to, tl.where(n, near_own, far_own), mask=mask3)
+    tl.store(colour + to, own_colour, mask=mask3)
     tl.store(radius + at, own, mask=mask)
-    tl.store(weight + at, tl.where(is_near, coverage, 1.0), mask=mask)
+    tl.store(weight + at, tl.where(is_near, whole + share, 1.0), mask=mask)
     tl.store(colour + layer * 3 + to, far_behind, mask=near3)
     tl.store(radius + layer + at, far_r, mask=mask & is_near)
-    tl.store(weight + layer + at, tl.where(shows_light, -1.0, 1.0), mask=mask & is_near)
+    tl.store(weight + layer + at, tl.where(shows_light, -clear, clear), mask=mask & is_near)
     tl.store(colour + layer * 6 + to, near_rim, mask=rim3)
     tl.store(radius + layer * 2 + at, near_r, mask=is_rim)
-    tl.store(weight + layer * 2 + at, tl.where(coverage > 0.02, coverage, 0.0), mask=is_rim)
+    tl.store(weight + layer * 2 + at, clear * tl.maximum(coverage - RIM_LEAST, 0.0) / (1 - RIM_LEAST), mask=is_rim)

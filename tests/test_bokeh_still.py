@@ -1,0 +1,38 @@
+"""A small change of depth is a small change of the picture: nothing is decided at once."""
+
+import pytest
+import torch
+
+from vdof import Lens
+from vdof.bokeh import BokehConfig, render_coc
+
+BACKENDS = ("numba", pytest.param("torch", marks=pytest.mark.slow))
+
+
+def meeting_scene():
+    """Three textured surfaces that meet, and strands before them: rgb (1,3,48,64) and radius (1,1,48,64), px."""
+    noise = torch.Generator().manual_seed(0)
+    rgb = 0.1 + 0.3 * torch.rand(1, 3, 48, 64, generator=noise)
+    radius = torch.full((1, 1, 48, 64), 12.0)
+    radius[..., 24:, :] = 6.0 + torch.rand(1, 1, 24, 64, generator=noise)
+    radius[..., 8:40, 20:44] = -1.5
+    radius[..., 4:14, 24:44:4] = -1.6
+    return rgb, radius
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("farther_than", "nearer_than", "first", "step"),
+    [(-9, 99, 1.2, 0.004), (11, 99, 1.2, 0.004), (-9, 0, 0.5, 0.01)],
+    ids=["stop", "far surface", "near surface"],
+)
+def test_no_pixel_jumps_when_radii_change_a_little(backend, farther_than, nearer_than, first, step):
+    rgb, radius = meeting_scene()
+    is_moving = (radius > farther_than) & (radius < nearer_than)
+    clip = []
+    for frame in range(24):
+        coc = 2 * torch.where(is_moving, radius * (first + step * frame), radius)
+        clip.append(render_coc(rgb, coc, Lens(), BokehConfig(backend=backend)).sqrt())
+    changes = torch.cat(clip).diff(dim=0).abs().amax(1)
+    jumps = changes[1:-1] - torch.maximum(changes[:-2], changes[2:])
+    assert jumps.max() < 0.001

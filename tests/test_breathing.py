@@ -174,6 +174,23 @@ def test_pixels_flag_a_pulse_and_not_its_steady_twin(mode, error):
     assert steady.score < pulse.score / 10
 
 
+@pytest.mark.parametrize(("size", "verdict"), [(0.15, FLAGGED), (0.0, FINE)])
+def test_copies_that_a_codec_makes_do_not_hide_a_pulse(size, verdict):
+    import cv2
+
+    gauge, texture, shown = PixelGauge("reference", 0.03), make_texture(size=(180, 320)), None
+    rng = np.random.default_rng(0)
+    for index in range(36):
+        blur = cv2.GaussianBlur(texture, (0, 0), 2 * (1 + size * math.sin(2 * math.pi * 2 * index / RATE)))
+        image = (blur + 0.004 * rng.standard_normal(blur.shape)).astype(np.float32)
+        if shown is not None:
+            image[:, :200] = shown[:, :200]
+        shown = image
+        pictures = [np.repeat(picture[..., None], 3, axis=2) for picture in (image, texture)]
+        gauge.add(Look(index, index / RATE, 0, *pictures))
+    assert gauge.finish().verdict == verdict
+
+
 def test_exposure_is_no_blur():
     found = run_pixels("reference", lambda t: 1.0, brightness=lambda t: 0.9 + 0.1 * math.sin(9 * t))
     assert found.verdict == FINE

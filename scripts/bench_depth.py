@@ -28,6 +28,8 @@ SETTINGS = (
     Setting("pan, subject approaches", "pan", 60, 1.3),
     Setting("still camera, subject approaches", "still", 60, 1.3),
     Setting("still camera, subject crosses", "still", 60, 1.3, approaches=False),
+    Setting("pan, subject rocks", "pan", 60, 1.3, rocks=True),
+    Setting("pan, subject fills the frame", "pan", 60, 1.3, fills=True),
     Setting("dolly over a near floor", "dolly", 32, 0.3, wall=14.0, approaches=False, has_subject=False),
     Setting("dolly past a subject", "dolly", 32, 0.45, approaches=False),
     Setting("handheld, boxes", "handheld", 60, 1.3, wall=6.0, has_subject=False, boxes=6),

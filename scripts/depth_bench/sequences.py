@@ -10,6 +10,8 @@ import numpy as np
 _FAR = 1e9
 _TEXTURE_SIDE = 512
 _TEXTURES = 10
+_TURN = 30
+"""frames in which a subject rocks once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ class Setting:
     """Distance of the back wall."""
     has_subject: bool = True
     approaches: bool = True
+    rocks: bool = False
+    """The subject goes to and fro once in 30 frames."""
+    fills: bool = False
+    """The subject comes so near that it fills the frame."""
     boxes: int = 0
 
 
@@ -118,6 +124,11 @@ def _move_camera(setting: Setting, rng: np.random.Generator) -> np.ndarray:
 def _move_subject(setting: Setting) -> np.ndarray:
     """Return the subject's centre per frame (T,3)."""
     s = np.linspace(0, 1, setting.frames)
+    if setting.rocks:
+        turn = 2 * np.pi * np.arange(setting.frames) / _TURN
+        return np.stack([0 * s, np.full_like(s, 0.25), 2 + 0.35 * np.sin(turn)], axis=1)
+    if setting.fills:
+        return np.stack([0 * s, np.full_like(s, 0.25), 1.6 - 0.9 * s], axis=1)
     if setting.approaches:
         return np.stack([-0.6 + s, np.full_like(s, 0.25), 3.2 - 1.8 * s], axis=1)
     return np.stack([-0.5 + 0.8 * s, np.full_like(s, 0.25), np.full_like(s, 2.5)], axis=1)

@@ -1,5 +1,6 @@
 """Depth that holds still: what flickers is taken out, what moves is kept.
 
+growth.py       how much nearer things come, from flow alone
 pairs.py        two frames -> the affine map between their disparities
 synchronise.py  all pairs of a window -> one scale and shift per frame, and their slow trend
 jumps.py        what steps from one frame to the next, as networks that work in windows do

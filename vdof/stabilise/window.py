@@ -37,6 +37,8 @@ _TRUST_SIDE = 320
 """px, long side at which trust in the flow is found."""
 _BEYOND = 0.2
 """Of disparity's range: how far below the farthest that is seen infinity lies, for want of knowing."""
+_NEAR_FAR = 0.05
+"""Of disparity's range: where the farthest is at least this and at most the range above 0, 0 is infinity."""
 _SETTLE = 30
 """frames over which the level of infinity is averaged."""
 _BRIGHTEST = 4.0
@@ -191,7 +193,8 @@ class _Window:
             self._level = float(middle)
         disparity = disparity - np.float32(self._level)
         spread = float(high - low)
-        far = float(low) - self._level - _BEYOND * spread
+        starts_at_far = disparity[::2, ::2].min() >= -self._level and _NEAR_FAR * spread < low < spread
+        far = (0.0 if starts_at_far else float(low) - _BEYOND * spread) - self._level
         self._far = far if self._far is None else self._far + (far - self._far) / _SETTLE
         grey = to_grey(frame.rgb)
         size = _fit_side(grey.shape, _PAIR_SIDE)

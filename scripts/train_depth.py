@@ -27,7 +27,7 @@ from train.batches import Batches, Material
 from train.export import write_graph, write_weights
 from train.scene_layout import SHARES
 from train.teacher import Teacher
-from train.training import Schedule, Training
+from train.training import Schedule, Training, follow
 from train.validation import Kept, is_kept, validate, validation_set
 
 from vdof.depth.embedded import GRAPH
@@ -131,7 +131,10 @@ def _begin(options: argparse.Namespace, stream: Batches) -> Training:
 
 def export(options: argparse.Namespace) -> None:
     """Write the averaged network, batch norms folded, to `options.weights` and its graph beside; log size and hash."""
-    net = fold_batch_norm(Training.resume(options.work / "last.pt").average)
+    average = Training.resume(options.work / "last.pt").average
+    if options.halfway:
+        follow(average, Training.resume(options.halfway).average, 0.5)
+    net = fold_batch_norm(average)
     write_weights(net, options.weights)
     write_graph(net, options.weights.with_name(GRAPH))
     packed = options.weights.read_bytes()
@@ -167,6 +170,7 @@ def _parse() -> argparse.Namespace:
     training.add_argument("--anew", action="store_true", help="with --resume: another run, no forcing")
     exporting = commands.add_parser("export")
     exporting.add_argument("--weights", type=Path, required=True)
+    exporting.add_argument("--halfway", type=Path, help="checkpoint before the run: export the mean of both")
     for command in (gathering, drawing, training, exporting):
         command.add_argument("--work", type=Path, required=True)
     return parser.parse_args()

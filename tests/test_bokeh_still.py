@@ -36,3 +36,13 @@ def test_no_pixel_jumps_when_radii_change_a_little(backend, farther_than, nearer
     changes = torch.cat(clip).diff(dim=0).abs().amax(1)
     jumps = changes[1:-1] - torch.maximum(changes[:-2], changes[2:])
     assert jumps.max() < 0.001
+
+
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+def test_a_far_pixel_that_is_all_near_colour_is_taken_apart(backend):
+    """A little beyond the near colour, seen from the far one: nothing of the pixel is its own."""
+    rgb, radius = torch.full((1, 3, 32, 32), 0.01), torch.full((1, 1, 32, 32), 8.0)
+    rgb[..., :16], radius[..., :16] = 0.2, 0.0
+    rgb[..., 16, 16] = 0.21
+    out = render_coc(rgb, 2 * radius, Lens(), BokehConfig(backend=backend))
+    assert out.isfinite().all()

@@ -167,6 +167,7 @@ def _split_pixel(pixel, is_near, prior, clear, sides, colour, radius, weight, y,
         coverage = f4(EXCESS_COVERAGE)
     near_layer, far_layer = (OWN, BEHIND) if is_near else (RIM, OWN)
     own_share = clear * (coverage if is_near else f4(1) - coverage)
+    whole_share = (f4(1) - clear) / max(f4(1) - clear + own_share, f4(1e-6))
     solid = ramp(coverage, SOLID)
     for c in range(3):
         near, far, seen = sides[0, c], sides[1, c], pixel[c]
@@ -183,12 +184,12 @@ def _split_pixel(pixel, is_near, prior, clear, sides, colour, radius, weight, y,
             near = _between(rest, min(seen, near), max(seen, near))
         colour[near_layer, y, x, c] = near
         colour[far_layer, y, x, c] = far
-        colour[OWN, y, x, c] += (f4(1) - clear) / (f4(1) - clear + own_share) * (seen - colour[OWN, y, x, c])
+        colour[OWN, y, x, c] += whole_share * (seen - colour[OWN, y, x, c])
     own = radius[OWN, y, x]
     radius[near_layer, y, x] = sides[0, 4]
     radius[far_layer, y, x] = sides[1, 4]
     off = radius[OWN, y, x] - own
-    radius[OWN, y, x] = own + clear * ramp(abs(off) / (sides[1, 4] - sides[0, 4]), RAMP) * off
+    radius[OWN, y, x] = own + clear * ramp(abs(off) / max(sides[1, 4] - sides[0, 4], f4(1e-6)), RAMP) * off
     if is_near:
         weight[OWN, y, x] = f4(1) - clear + own_share
         weight[BEHIND, y, x] = -clear if shows_light else clear

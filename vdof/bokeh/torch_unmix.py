@@ -130,9 +130,11 @@ def split_pixels(
     far_own = _between((seen - a * near) / rest, low, high)
     near_rim = _between((seen - (1 - a) * far_own) / part, torch.minimum(seen, near), torch.maximum(seen, near))
     own, mean = radius[OWN, y, x], torch.where(is_near, sides[:, 0, 4], sides[:, 1, 4])
-    off = (own - mean).abs() / (sides[:, 1, 4] - sides[:, 0, 4])
+    off = (own - mean).abs() / (sides[:, 1, 4] - sides[:, 0, 4]).clamp(min=1e-6)
     share = clear * torch.where(is_near, coverage, 1 - coverage)
-    colour[OWN, y, x] = torch.lerp(torch.where(n, near_own, far_own), seen, (whole / (whole + share))[:, None])
+    colour[OWN, y, x] = torch.lerp(
+        torch.where(n, near_own, far_own), seen, (whole / (whole + share).clamp(min=1e-6))[:, None]
+    )
     radius[OWN, y, x] = torch.lerp(own, mean, clear * ramp(off, RAMP))
     weight[OWN, y, x] = torch.where(is_near, whole + share, 1.0)
     colour[BEHIND, y, x] = far_behind * n

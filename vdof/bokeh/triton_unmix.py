@@ -175,9 +175,9 @@ def _split(seen, coverage, clear, own, is_near, near, far, near_r, far_r, colour
     # as far as it is clear that there are two
     whole, share = 1 - clear, clear * tl.where(is_near, coverage, 1 - coverage)
     own_colour = tl.where(n, near_own, far_own)
-    own_colour += (whole / tl.maximum(whole + share, 1e-20))[:, None] * (seen - own_colour)
+    own_colour += (whole / tl.maximum(whole + share, 1e-6))[:, None] * (seen - own_colour)
     off = tl.where(is_near, near_r, far_r) - own
-    own += clear * ramp(tl.abs(off) / tl.maximum(far_r - near_r, 1e-20), RAMP, RAMP_FULLY) * off
+    own += clear * ramp(tl.abs(off) / tl.maximum(far_r - near_r, 1e-6), RAMP, RAMP_FULLY) * off
     is_rim, to = mask & (is_near == 0), at[:, None] * 3 + channel
     mask3, near3, rim3 = (
         mask[:, None] & (channel < 3),

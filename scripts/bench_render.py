@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from vdof import Lens
 from vdof.bokeh import BokehConfig, render_coc
 from vdof.bokeh.ladder import group_borders
-from vdof.bokeh.threads import run_rows
+from vdof.threads import run_rows
 
 EAGER_STRIP = 8
 """The eager scatter is timed on one of so many strips."""

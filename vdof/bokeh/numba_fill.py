@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vdof.bokeh.compiled import compiled, f4, ramp
 from vdof.bokeh.layers import BIN, EDGE_DOUBT, EDGE_TRUST
+from vdof.compiled import compiled, f4, ramp
 
 
 @compiled

@@ -13,7 +13,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from vdof.bokeh.compiled import compiled, f4, ramp
 from vdof.bokeh.layers import (
     BEHIND,
     BEHIND_STEP,
@@ -40,7 +39,8 @@ from vdof.bokeh.layers import (
 )
 from vdof.bokeh.numba_fill import bin_pixels, fill_level, interpolate, mix
 from vdof.bokeh.numba_unmix import unmix_edges
-from vdof.bokeh.threads import run_rows
+from vdof.compiled import compiled, f4, ramp
+from vdof.threads import run_rows
 
 DENSE_FALL = np.array([math.exp(-k / DENSE_SPREAD) for k in range(2 * DENSE_WINDOW**2 + 1)], f4)
 

@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 
 from vdof.bokeh.aperture import SpanTable
-from vdof.bokeh.compiled import compiled, f4, ramp
 from vdof.bokeh.ladder import fine_borders, middle_of_groups
 from vdof.bokeh.layers import OWN, RIM, Layers, field_of_view
 from vdof.bokeh.lights import NEARER, Lights, aim
 from vdof.bokeh.numba_splat import clip_span, span_at
-from vdof.bokeh.threads import run_rows
 from vdof.bokeh.torch_records import Cut
+from vdof.compiled import compiled, f4, ramp
+from vdof.threads import run_rows
 
 FAINT = f4(1e-6)
 """Light that is not worth tracing."""

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vdof.bokeh.aperture import FINE_OFFSET, STEPS_PER_PIXEL, SpanTable
-from vdof.bokeh.compiled import compiled, f4
 from vdof.bokeh.ladder import FIRST_STEP, GROWTH, SOFT
 from vdof.bokeh.layers import (
     FULL_CLIP,
@@ -26,7 +25,8 @@ from vdof.bokeh.layers import (
     Layers,
 )
 from vdof.bokeh.small_discs import STEPS
-from vdof.bokeh.threads import run_rows
+from vdof.compiled import compiled, f4
+from vdof.threads import run_rows
 
 RECORD = 8
 """A record: x centre, table position, group, side (+1 behind focus, -1 before), premultiplied

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vdof.bokeh.aperture import SpanTable
-from vdof.bokeh.compiled import compiled, f4, inlined, u8
 from vdof.bokeh.layers import CLIP_ROOM, CLIP_ROOM_LEFT, FULL_CLIP, Layers, field_of_view
 from vdof.bokeh.numba_records import CHUNK, clip_shift, list_records, radius_at
-from vdof.bokeh.threads import run_rows
+from vdof.compiled import compiled, f4, inlined, u8
+from vdof.threads import run_rows
 
 BLOCK = 32
 """Output rows per call: half-resolution rows are shared within it."""

@@ -13,7 +13,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from vdof.bokeh.compiled import compiled, f4, ramp
 from vdof.bokeh.layers import (
     BEHIND,
     CLEAR_STEP,
@@ -33,7 +32,8 @@ from vdof.bokeh.layers import (
     SPREAD,
     WINDOW,
 )
-from vdof.bokeh.threads import run_rows
+from vdof.compiled import compiled, f4, ramp
+from vdof.threads import run_rows
 
 FALL = np.array([math.exp(-k / SPREAD) for k in range(2 * WINDOW * WINDOW + 1)], f4)
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from vdof.bokeh import layers as settings
 from vdof.bokeh.layers import BEHIND, OWN, Layers, place_levels, pyramid_sizes, ramp
 from vdof.bokeh.torch_layers import bin_pixels, fill_levels, find_edges
-from vdof.bokeh.triton_unmix import ramp as ramp_of
+from vdof.bokeh.triton_sources import ramp as ramp_of
 from vdof.bokeh.triton_unmix import unmix_edges
 
 BLOCK = 128

@@ -17,8 +17,7 @@ from vdof.bokeh.layers import OWN, RIM, Layers, field_of_view
 from vdof.bokeh.lights import CELL, Lights, aim
 from vdof.bokeh.torch_records import Cut, radius_at
 from vdof.bokeh.torch_splat import place_table
-from vdof.bokeh.triton_sources import clip_shift, lit_span
-from vdof.bokeh.triton_unmix import ramp
+from vdof.bokeh.triton_sources import clip_shift, lit_span, ramp
 
 BLOCK = 128
 """Pixels per program."""

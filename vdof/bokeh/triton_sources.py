@@ -1,4 +1,4 @@
-"""What the Triton kernels share about a source: its depth groups, its share at each resolution, its spans.
+"""What the Triton kernels share: ramps, and of a source its depth groups, its share at each resolution, its spans.
 
 Device functions only; step by step as `vdof.bokeh.torch_records` and `spans_at` of `vdof.bokeh.torch_splat`.
 """
@@ -26,9 +26,15 @@ QUARTER = tl.constexpr(math.pi / 2)
 
 
 @triton.jit
+def ramp(value, low: tl.constexpr, high: tl.constexpr):
+    """0 below the first of two limits, 1 above the second, linear in between."""
+    return tl.minimum(tl.maximum((value - low) / (high - low), 0.0), 1.0)
+
+
+@triton.jit
 def half_share(radius):
     """Share of a source that is splatted at half resolution."""
-    return tl.minimum(tl.maximum((tl.abs(radius) - HALF_FROM) / (HALF_FULLY - HALF_FROM), 0.0), 1.0)
+    return ramp(tl.abs(radius), HALF_FROM, HALF_FULLY)
 
 
 @triton.jit
@@ -81,11 +87,11 @@ def turn_of(x, y):
     wide, high = tl.abs(x), tl.abs(y)
     ratio = tl.minimum(wide, high) / tl.maximum(tl.maximum(wide, high), 1e-20)
     s = ratio * ratio
-    sum = -0.0161657367 + s * 0.0028662257
-    sum = -0.0752896400 + s * (0.0429096138 + s * sum)
-    sum = -0.1420889944 + s * (0.1065626393 + s * sum)
-    sum = -0.3333314528 + s * (0.1999355085 + s * sum)
-    angle = ratio * (1 + s * sum)
+    series = -0.0161657367 + s * 0.0028662257
+    series = -0.0752896400 + s * (0.0429096138 + s * series)
+    series = -0.1420889944 + s * (0.1065626393 + s * series)
+    series = -0.3333314528 + s * (0.1999355085 + s * series)
+    angle = ratio * (1 + s * series)
     angle = tl.where(high > wide, QUARTER - angle, angle)
     angle = tl.where(x < 0, 2 * QUARTER - angle, angle)
     turn = tl.where(y < 0, -angle, angle) / (4 * QUARTER)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vdof.bokeh import layers as settings
 from vdof.bokeh.torch_unmix import look_around
+from vdof.bokeh.triton_sources import ramp
 
 BLOCK = 64
 """Pixels per program."""
@@ -34,12 +35,6 @@ def unmix_edges(
         *(picture, signed, spread, around, low, high, colour, radius, weight, height, width, knee),
         BLOCK=BLOCK,
     )
-
-
-@triton.jit
-def ramp(value, low: tl.constexpr, high: tl.constexpr):
-    """0 below the first of two limits, 1 above the second, linear in between."""
-    return tl.minimum(tl.maximum((value - low) / (high - low), 0.0), 1.0)
 
 
 @triton.jit

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numba
+from vdof.compiled import compiled
 
-compiled = numba.njit(nogil=True, cache=True, fastmath={"nsz", "arcp", "contract", "reassoc"})
 _DIRECTIONS = ((1, 0), (0, 1), (1, 1), (1, -1))
 _APART = (2, 4, 7)
 """places from the middle."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vdof.bokeh.threads import run_rows
 from vdof.flow.images import import_cv2
 from vdof.flow.warp import measure_gap, to_target, warp_array
 from vdof.stabilise.growth import measure_growth
+from vdof.threads import run_rows
 
 _REACH = 2
 """px: how far a network's edge wavers. Carried values that are found this near are believed."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
-from vdof.bokeh.threads import run_rows
-
-compiled = numba.njit(nogil=True, cache=True, fastmath={"nsz", "arcp", "contract", "reassoc"})
+from vdof.compiled import compiled
+from vdof.threads import run_rows
 
 
 def refine_edges(

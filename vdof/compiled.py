@@ -1,4 +1,4 @@
-"""How kernels are compiled: without the GIL, cached on disk, with the float liberties that keep nan and inf meaningful."""
+"""How CPU kernels are compiled: without the GIL, cached on disk, with float liberties that keep nan and inf meaningful."""
 
 from __future__ import annotations
 

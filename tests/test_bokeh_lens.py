@@ -103,6 +103,12 @@ def test_small_clipped_lights_are_raised_and_white_walls_are_not():
     assert torch.equal(in_focus, rgb)
 
 
+def test_a_white_shelf_before_a_pale_wall_is_no_lamp():
+    rgb = torch.full((1, 3, 96, 96), 0.6)
+    rgb[..., 40:42, :] = 1.0
+    assert torch.equal(recover_highlights(rgb, torch.full_like(rgb[:, :1], 20.0), HighlightsConfig(gain=5.0)), rgb)
+
+
 def test_highlights_out_of_range_are_refused():
     with pytest.raises(ConfigError, match="bokeh.highlights.gain must be from 0 to 100, got -1"):
         HighlightsConfig(gain=-1)

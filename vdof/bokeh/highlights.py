@@ -9,7 +9,7 @@ from torch import Tensor
 from vdof.bokeh.config import HighlightsConfig
 
 WINDOW_SHARE = 1 / 24
-"""Side of the window in which a light must be small, relative to the longer side of the picture."""
+"""Side of the window over which surroundings are judged, relative to the longer side of the picture."""
 
 SHARP_COC, BLEND_COC = 2.0, 6.0
 """px of coc: up to the first nothing is recovered, and all of it after the second more."""
@@ -18,9 +18,10 @@ SHARP_COC, BLEND_COC = 2.0, 6.0
 def recover_highlights(rgb: Tensor, coc: Tensor, config: HighlightsConfig) -> Tensor:
     """Raise what is clipped and small: rgb (B,3,H,W) scene-linear, clipped at 1 -> up to `1 + gain` times as bright.
 
-    The gain rises from 0 at the threshold to 1 at the clipping point with the power `roll_off`, and fades where bright
-    pixels fill more of their surroundings (a sky, a white wall), to nothing at one half. The hue is kept. What is in
-    focus keeps its values: the gain comes in over the first pixels of coc (B,1,H,W), so that skin and eyes do not glare.
+    The gain rises from 0 at the threshold to 1 at the clipping point with the power `roll_off`, and fades with the mean of
+    the surroundings, to nothing at one half: a lamp outshines what is around it, a sky, a shirt or a white shelf before a
+    pale wall does not. The hue is kept. What is in focus keeps its values: the gain comes in over the first pixels of coc
+    (B,1,H,W), so that skin and eyes do not glare.
     """
     if config.gain == 0:
         return rgb
@@ -28,10 +29,10 @@ def recover_highlights(rgb: Tensor, coc: Tensor, config: HighlightsConfig) -> Te
     ramp = ((peak - config.threshold) / (1 - config.threshold)).clamp(0, 1) ** config.roll_off
     half = max(1, round(max(rgb.shape[2:]) * WINDOW_SHARE / 2))
     window = 2 * half + 1
-    is_bright = F.pad((peak > config.threshold).to(rgb.dtype), (half,) * 4, mode="replicate")
-    share = F.avg_pool2d(F.avg_pool2d(is_bright, (window, 1), 1), (1, window), 1)
+    padded = F.pad(peak.clamp(0, 1), (half,) * 4, mode="replicate")
+    around = F.avg_pool2d(F.avg_pool2d(padded, (window, 1), 1), (1, window), 1)
     is_blurred = ((coc.abs() - SHARP_COC) / BLEND_COC).clamp(0, 1)
-    return rgb * (1 + config.gain * ramp * is_blurred * (1 - 2 * share).clamp(0, 1))
+    return rgb * (1 + config.gain * ramp * is_blurred * (1 - 2 * around).clamp(0, 1))
 
 
 def darken_corners(rgb: Tensor, stops: float) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from vdof.bokeh.config import HighlightsConfig
 
-WINDOW_SHARE = 1 / 24
+WINDOW_SHARE = 1 / 16
 """Side of the window over which surroundings are judged, relative to the longer side of the picture."""
 
 SHARP_COC, BLEND_COC = 2.0, 6.0

@@ -3,24 +3,27 @@
 import numpy as np
 import pytest
 
+from vdof.check.measure.bands import split_bands
 from vdof.check.measure.curves import fit_common
 from vdof.check.measure.evidence import Evidence
+from vdof.check.measure.growth import measure_growth
 from vdof.check.measure.motion import follow_subject
 from vdof.check.measure.pulse import Region, find_pulse, fit_within
+from vdof.check.measure.slips import part_slips
 from vdof.check.measure.transitions import find_intended, find_one_way
 from vdof.focus.pulls import ease
 
 
-def make_evidence(seconds, places, is_subject):
-    """Points that neither grow nor fade."""
-    columns = {
-        "x": places[0],
-        "y": places[1],
-        "growth": np.zeros(is_subject.shape),
-        "weight": np.ones(is_subject.shape),
-    }
+def make_evidence(seconds, places, is_subject, **more):
+    """Points at `places` (2,n,t)."""
+    columns = {"x": places[0], "y": places[1], "weight": np.ones(is_subject.shape), "is_subject": is_subject}
     frames, ids = np.arange(len(seconds)), np.arange(len(is_subject))
-    return Evidence(0, frames, seconds, frames < 0, ids, columns | {"is_subject": is_subject})
+    return Evidence(0, frames, seconds, frames < 0, ids, columns | more, 0.5)
+
+
+def scatter(count, sizes):
+    """(2,n,t) places in a picture half as high as it is wide, of something whose size is `sizes` (t,)."""
+    return 0.5 + np.random.default_rng(0).uniform(-0.3, 0.3, (2, count, 1)) * sizes
 
 
 def test_blur_that_goes_over_to_another_size_does_not_pulse():
@@ -61,8 +64,7 @@ def test_focus_may_follow_a_walking_subject_out_and_back_once(speed):
 
 def test_focus_that_follows_slowly_follows_size_slowly():
     seconds = np.arange(48) / 24
-    evidence = make_evidence(seconds, np.zeros((2, 60, 48)), np.ones((60, 48)))
-    evidence.columns["growth"][:, 24] = 0.5
+    evidence = make_evidence(seconds, scatter(60, 1 + 0.4 * (seconds >= 1)), np.ones((60, 48)))
     slow, fast = (
         follow_subject(evidence, np.ones(48), np.ones(60, bool), smoothing_s)["subject's size, smoothed"][0]
         for smoothing_s in (0.5, 0.02)
@@ -84,8 +86,7 @@ def test_what_groups_do_not_agree_on_is_not_plotted():
 
 def test_points_whose_growth_nobody_knows_are_no_cause():
     seconds = np.arange(24) / 24
-    evidence = make_evidence(seconds, np.zeros((2, 60, 24)), np.ones((60, 24)))
-    evidence.columns["growth"][:] = np.nan
+    evidence = make_evidence(seconds, np.full((2, 60, 24), np.nan), np.ones((60, 24)))
     assert follow_subject(evidence, np.ones(24), np.ones(60, bool), 0.4) == {}
 
 
@@ -110,3 +111,28 @@ def test_a_track_that_strays_counts_less():
         for strays in (False, True)
     ]
     assert errors[1] < 0.75 * errors[0]
+
+
+def test_distances_tell_growth_while_a_third_of_the_points_slides():
+    seconds = np.arange(72) / 24
+    rng = np.random.default_rng(1)
+    growth = 0.02 * np.sin(2 * np.pi * 1.5 * seconds)
+    places = scatter(40, np.exp2(growth)) + 3e-4 * rng.standard_normal((2, 40, 72))
+    places[:, :13] += rng.uniform(-0.1, 0.1, (2, 13, 1)) * seconds
+    places[:, 20:, 40:] = np.nan
+    found = measure_growth(make_evidence(seconds, places, np.ones((40, 72))), np.ones(40, bool))
+    assert np.abs(split_bands(found - growth, seconds, 2)[1]).max() < 0.004
+
+
+def test_a_point_that_slips_to_another_depth_is_another_point():
+    seconds = np.arange(48) / 24
+    coc = np.repeat(np.array([0.0, 0.0, 0.0, 8.0, 8.0])[:, None], 48, axis=1)
+    coc[:3] += np.sin(8 * seconds)
+    coc[0, 20:] = 8
+    coc[4, :2] = np.nan
+    evidence = make_evidence(seconds, scatter(5, np.ones(48)), np.ones((5, 48)), coc=coc)
+    usual = np.nanmedian(coc, axis=1)
+    parted = part_slips(evidence, [usual < 4, usual >= 4], 0.6)
+    assert parted.ids.tolist() == [0, 1, 2, 3, 4, 0]
+    assert np.isfinite(parted.columns["coc"]).sum(axis=1).tolist() == [20, 48, 48, 48, 46, 28]
+    assert np.nanmax(np.abs(parted.columns["coc"][0])) <= 1

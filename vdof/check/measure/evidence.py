@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,15 +39,16 @@ class Table:
     def __len__(self) -> int:
         return len(self.frames)
 
-    def collect(self, shot: int) -> Evidence:
-        """The table as arrays."""
+    def collect(self, shot: int, aspect: float) -> Evidence:
+        """The table as arrays; `aspect` is the frame's height over its width."""
         ids = np.unique(np.concatenate(self._ids)) if self._ids else np.empty(0, np.int64)
         width = 4 + len(self.columns)
         cube = np.full((width, len(ids), len(self.frames)), np.nan)
         for place, (seen, values) in enumerate(zip(self._ids, self._values, strict=True)):
             cube[:, np.searchsorted(ids, seen), place] = values.T
         named = dict(zip(("x", "y", "growth", "speed", *self.columns), cube, strict=True))
-        return Evidence(shot, np.array(self.frames), np.array(self.seconds), np.array(self.is_key, bool), ids, named)
+        is_key = np.array(self.is_key, bool)
+        return Evidence(shot, np.array(self.frames), np.array(self.seconds), is_key, ids, named, aspect)
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class Evidence:
     """(t,) frames with which the codec starts anew."""
     ids: NDArray[np.int64]
     columns: dict[str, Array]
+    aspect: float
+    """Of the frame: its height over its width."""
 
     @property
     def duration_s(self) -> float:
@@ -76,7 +79,14 @@ class Evidence:
         columns = {name: values[:, part] for name, values in self.columns.items()}
         seen = np.isfinite(columns["x"]).any(axis=1)
         kept = {name: values[seen] for name, values in columns.items()}
-        return Evidence(self.shot, self.frames[part], self.seconds[part], self.is_key[part], self.ids[seen], kept)
+        return replace(
+            self,
+            frames=self.frames[part],
+            seconds=self.seconds[part],
+            is_key=self.is_key[part],
+            ids=self.ids[seen],
+            columns=kept,
+        )
 
     @property
     def groups(self) -> NDArray[np.int64]:

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from vdof.check.look import LensState, Look
 from vdof.check.measure.bands import split_bands
-from vdof.check.measure.curves import fit_common, fit_groups
+from vdof.check.measure.curves import fit_groups
 from vdof.check.measure.evidence import Evidence
+from vdof.check.measure.growth import measure_growth
 from vdof.check.measure.judge import Stretch
 from vdof.check.measure.motion import MOST_EXPLAINED, bridge, follow_subject
 from vdof.check.measure.pulse import Region
 from vdof.check.measure.shot_gauge import ShotGauge, find_share
+from vdof.check.measure.slips import middle_of, part_slips
 
 SHARP = 1 / 500
 """Coc that looks sharp, as a share of the frame's longer side; smaller ones are all alike."""
@@ -76,6 +78,8 @@ def weigh(coc: np.ndarray, sharp: float) -> np.ndarray:
 def find_regions(evidence: Evidence, lenses: list[LensState], sharp: float, smoothing_s: float) -> Stretch:
     """How the coc of each depth region departs from what it should be."""
     stretch = Stretch(evidence.shot, evidence.frames, evidence.seconds, [])
+    usual = np.nanmedian(evidence.columns["coc"], axis=1)
+    evidence = part_slips(evidence, list(split_depth(usual, sharp).values()), sharp)
     coc, weight = evidence.columns["coc"], evidence.columns["weight"]
     scale = np.array([lens.scale_px_m for lens in lenses])
     focus = np.array([lens.focus_dioptres for lens in lenses])
@@ -84,7 +88,6 @@ def find_regions(evidence: Evidence, lenses: list[LensState], sharp: float, smoo
     has_plan = all(lens.is_planned for lens in lenses)
     settled = focus if has_plan else split_bands(focus, evidence.seconds, _TREND_ORDER)[0]
     planned = np.where(np.isfinite(coc), scale * (settled - disparity), np.nan)
-    grown = -scale * disparity * (np.exp2(evidence.total_growth) - 1)
     followed = {} if has_plan else follow_subject(evidence, focus, np.abs(usual) < 1.25 * sharp, smoothing_s)
     groups, seen = evidence.groups, np.isfinite(coc)
     for name, is_in in split_depth(usual, sharp).items():
@@ -92,10 +95,11 @@ def find_regions(evidence: Evidence, lenses: list[LensState], sharp: float, smoo
         if share is None:
             continue
         side = -1 if name == "foreground" else 1
-        own = [side * values[is_in] for values in (coc - planned, coc, grown)]
-        departing, shown = (fit_groups(part, weight[is_in], evidence.seconds, groups[is_in]) for part in own[:2])
-        growth = np.nan_to_num(fit_common(own[2], weight[is_in], evidence.seconds))
-        causes = {"motion in depth": (growth, 0.0, MOST_EXPLAINED)}
+        own = [side * values[is_in] for values in (coc - planned, coc)]
+        departing, shown = (fit_groups(part, weight[is_in], evidence.seconds, groups[is_in]) for part in own)
+        growth = np.exp2(np.nan_to_num(measure_growth(evidence, is_in))) - 1
+        nearer = -side * scale * float(np.median(disparity[is_in])) * growth
+        causes = {"motion in depth": (nearer, 0.0, MOST_EXPLAINED)}
         causes |= {cause: (side * scale * curve, 0.0, most) for cause, (curve, most) in followed.items()}
         size = bridge(np.abs(middle_of(planned[is_in])))
         curves, limit = (departing, shown) if has_plan else (shown, None)
@@ -103,14 +107,6 @@ def find_regions(evidence: Evidence, lenses: list[LensState], sharp: float, smoo
     if not stretch.regions:
         stretch.reason = "no part of the picture could be followed for long enough"
     return stretch
-
-
-def middle_of(values: Array) -> Array:
-    """(t,) median of the points (n,t) seen in each frame; nan where there are none."""
-    middle = np.full(values.shape[1], np.nan)
-    has_any = np.isfinite(values).any(axis=0)
-    middle[has_any] = np.nanmedian(values[:, has_any], axis=0)
-    return middle
 
 
 def split_depth(coc: Array, sharp: float) -> dict[str, NDArray[np.bool_]]:

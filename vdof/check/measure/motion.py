@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from vdof.check.measure.curves import fit_common
 from vdof.check.measure.evidence import Evidence
+from vdof.check.measure.growth import measure_growth
 from vdof.check.measure.transitions import find_swell, smooth_over
 from vdof.focus.observe import smooth_track
 
@@ -38,7 +38,7 @@ def follow_subject(
     is_watched = is_subject if is_subject.sum() >= _FEWEST else is_in_focus
     if is_watched.sum() < _FEWEST:
         return {}
-    growth = fit_common(evidence.total_growth[is_watched], evidence.columns["weight"][is_watched], evidence.seconds)
+    growth = measure_growth(evidence, is_watched)
     if not np.isfinite(growth).any():
         return {}
     growth = bridge(growth)

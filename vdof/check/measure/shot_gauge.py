@@ -42,7 +42,7 @@ class ShotGauge(ABC):
             self._shot = look.shot
         elif len(self._table) and look.seconds - self._table.seconds[0] > LONGEST_S:
             self._close()
-        self._shorter_side = min(look.image.shape[:2])
+        self._shape = look.image.shape[:2]
         self._measure(look)
 
     def finish(self) -> Breathing:
@@ -53,8 +53,8 @@ class ShotGauge(ABC):
     def _close(self) -> None:
         if len(self._table):
             assert self._shot is not None
-            evidence = self._table.collect(self._shot)
-            reason = find_obstacle(evidence, self._shorter_side)
+            evidence = self._table.collect(self._shot, self._shape[0] / self._shape[1])
+            reason = find_obstacle(evidence, min(self._shape))
             empty = Stretch(evidence.shot, evidence.frames, evidence.seconds, [], reason)
             self._stretches += [empty] if reason else self._reduce(evidence)
         self._restart()

@@ -20,7 +20,7 @@ from vdof.check.measure.lens_gauge import LensGauge
 from vdof.check.measure.pixel_gauge import PixelGauge
 from vdof.check.measure.pulse import Region
 from vdof.check.measure.tracks import Follower, is_crowded
-from vdof.check.measure.transitions import find_intended, find_rests, find_turns, fit_rising
+from vdof.check.measure.transitions import find_intended, find_pulled, find_runs, find_turns, fit_rising
 from vdof.check.of_clip import iter_looks, list_pulls
 from vdof.check.result_file import read_result, write_result
 from vdof.check.verdict import CANNOT_JUDGE, FINE, FLAGGED, Breathing, CheckResult, Diagnostic, Span
@@ -262,7 +262,8 @@ def test_pulls_of_a_log_are_left_out():
     seconds = np.arange(72) / 24
     is_pulled = np.zeros(72, bool)
     is_pulled[40:50] = True
-    assert find_rests(np.zeros((20, 72)), seconds, is_pulled, 1.0) == [slice(0, 40)]
+    is_fast = find_pulled(np.zeros((20, 72)), seconds, is_pulled)
+    assert find_runs(~is_fast, seconds, 1.0) == [slice(0, 40)]
 
 
 def test_bad_settings():

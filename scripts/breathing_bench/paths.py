@@ -28,7 +28,8 @@ class Wobble:
     hertz: float
 
 
-HONEST = ("still", "pan", "handheld", "dolly", "approach", "pull", "flicker", "walk", "night", "lowrate")
+HONEST = ("still", "pan", "handheld", "dolly", "approach", "pull", "slowpull", "flicker", "walk", "night", "lowrate")
+PULLS = ("pull", "slowpull")
 IN_HAND = ("handheld", "walk", "night", "lowrate")
 """Kinds whose camera is held by hand."""
 
@@ -45,7 +46,7 @@ def move_camera(kind: str, times: np.ndarray, rng: np.random.Generator) -> Path3
     elif kind in IN_HAND:
         position = np.stack([shake(times, rng, rng.uniform(0.01, 0.03)) for _ in range(3)], axis=1)
         angles = np.stack([shake(times, rng, np.deg2rad(rng.uniform(0.3, 1.0))) for _ in range(2)], axis=1)
-    elif kind in ("pull", "flicker", "approach") and rng.random() < 0.5:
+    elif kind in (*PULLS, "flicker", "approach") and rng.random() < 0.5:
         angles = np.stack([shake(times, rng, np.deg2rad(0.3)) for _ in range(2)], axis=1)
     return Path3D(position, angles)
 
@@ -74,11 +75,15 @@ def move_subject(kind: str, times: np.ndarray, rng: np.random.Generator) -> np.n
 def place_focus(
     kind: str, times: np.ndarray, rng: np.random.Generator, subject_m: np.ndarray, wall_m: float
 ) -> np.ndarray:
-    """(T,) focus, 1/m: on the subject; a pull goes to the wall, and sometimes comes back."""
+    """(T,) focus, 1/m: on the subject; a pull goes to the wall, and sometimes comes back; a slow one takes 2 to 4 s."""
     focus = 1 / subject_m
-    if kind != "pull":
+    if kind not in PULLS:
         return focus
     far = 1 / (wall_m * rng.uniform(0.6, 1.0))
+    if kind == "slowpull":
+        duration = rng.uniform(2, 4)
+        share = (times - rng.uniform(0.4, times[-1] - duration)) / duration
+        return focus + PULLERS[int(rng.integers(len(PULLERS)))](share, duration) * (far - focus)
     duration = rng.uniform(0.6, 1.5)
     begin = rng.uniform(0.5, 1.5)
     weight = ease((times - begin) / duration)
@@ -91,6 +96,35 @@ def ease(share: np.ndarray) -> np.ndarray:
     """0..1 -> 0..1, as a focus puller's hand goes."""
     x = np.clip(share, 0, 1)
     return x**3 * (10 - 15 * x + 6 * x**2)
+
+
+def pull_evenly(share: np.ndarray, seconds: float) -> np.ndarray:
+    """0..1 -> 0..1, as a motor goes; `seconds` is how long the pull takes."""
+    return np.clip(share, 0, 1)
+
+
+def pull_softly(share: np.ndarray, seconds: float) -> np.ndarray:
+    return ease(share)
+
+
+def pull_too_far(share: np.ndarray, seconds: float) -> np.ndarray:
+    """Five per cent too far, and back."""
+    return ease(share / 0.85) + 0.05 * np.sin(np.pi * np.clip((share - 0.7) / 0.3, 0, 1))
+
+
+def pull_twice(share: np.ndarray, seconds: float) -> np.ndarray:
+    """Half way, a moment's rest, and on."""
+    return 0.5 * (ease(share / 0.42) + ease((share - 0.58) / 0.42))
+
+
+def pull_by_hand(share: np.ndarray, seconds: float) -> np.ndarray:
+    """With a tremor of two per cent at 1.7 Hz and one at 4.1 Hz while it lasts."""
+    inside = np.clip(share, 0, 1)
+    tremor = 0.02 * np.sin(2 * np.pi * 1.7 * seconds * inside) + 0.01 * np.sin(2 * np.pi * 4.1 * seconds * inside + 1)
+    return ease(share) + tremor * np.sin(np.pi * inside)
+
+
+PULLERS = (pull_evenly, pull_softly, pull_too_far, pull_twice, pull_by_hand)
 
 
 def wobble_disparity(wobble: Wobble, seconds: float, phase: float) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from breathing_bench.codec import transcode
-from breathing_bench.paths import Wobble, wobble_disparity
+from breathing_bench.paths import PULLS, Wobble, wobble_disparity
 from breathing_bench.stage import FRAME_RATE, Film, Shown, blur, expose, film
 from vdof.check.look import LensState, Look
 from vdof.check.measure.lens_gauge import LensGauge
@@ -32,7 +32,7 @@ def run_pipeline(setting: Film, wobble: Wobble, noise: float = 0.004) -> Breathi
     seen = [wobble_disparity(wobble, item.seconds, phase) for item in frames]
     focus = np.array([item.focus for item in frames])
     times = np.array([item.seconds for item in frames])
-    is_planned = setting.kind == "pull"
+    is_planned = setting.kind in PULLS
     if not is_planned:
         focus = smooth_track(
             np.array([a * f + b * span for f, (a, b) in zip(focus, seen, strict=True)]), times, SMOOTHING_S

@@ -13,10 +13,11 @@ from vdof.check.measure.curves import fit_common, fit_groups
 from vdof.check.measure.evidence import Evidence
 from vdof.check.measure.judge import Stretch
 from vdof.check.measure.pixel_blur import LEVELS, LONG_SIDE, Blur, compare, measure_alone
+from vdof.check.measure.pulled import measure_gain
 from vdof.check.measure.pulse import SHORTEST_REST_S, Region
 from vdof.check.measure.shot_gauge import ShotGauge, find_share
 from vdof.check.measure.tracks import FLOW_LONG_SIDE
-from vdof.check.measure.transitions import find_rests
+from vdof.check.measure.transitions import find_pulled, find_runs, find_settling
 
 _TREND_ORDER = 3
 _LEAST = (16, 0.08)
@@ -40,6 +41,10 @@ _LEAST_RENEWED = 0.02
 """What a point counts of which nothing was renewed: it holds the blur of an earlier frame."""
 _WINDOW = 33
 """px of the finest level: side of the square around a point of which light and copies are told."""
+_SHORTEST_PULL_S = 1.2
+"""A shorter pull changes blur too fast to tell a pulse in it."""
+_BEAT = 4.0
+"""How many times its jump at key frames a region's blur may go with them."""
 _WANTED = {"reference": 1.1, "blind": 1.4}
 """Blur in pixels of a level at which it is told best there."""
 
@@ -115,16 +120,41 @@ def name_columns(blurs: list[Blur]) -> dict[str, Array]:
 
 
 def find_stretches(evidence: Evidence, mode: str, pulls: Sequence[range] = ()) -> list[Stretch]:
-    """A shot in the parts between which its focus was pulled."""
-    is_pulled = np.array([any(frame in pull for pull in pulls) for frame in evidence.frames.tolist()], bool)
-    rests = find_rests(choose_levels(evidence, _WANTED[mode])[0], evidence.seconds, is_pulled, SHORTEST_REST_S)
-    if not rests:
+    """A shot in the parts between which its focus was pulled, and, with a reference, the longer ones of its pulls."""
+    is_told = np.array([any(frame in pull for pull in pulls) for frame in evidence.frames.tolist()], bool)
+    is_pulled = find_pulled(choose_levels(evidence, _WANTED[mode])[0], evidence.seconds, is_told)
+    rests = find_runs(~is_pulled, evidence.seconds, SHORTEST_REST_S)
+    stretches = [find_regions(evidence.cut(rest), mode, is_after_pull=rest.start > 0) for rest in rests]
+    if mode == "reference":
+        stretches += judge_pulls(evidence, find_runs(is_pulled, evidence.seconds, _SHORTEST_PULL_S))
+    if not stretches:
         reason = "blur changes on purpose nearly all the time"
-        return [Stretch(evidence.shot, evidence.frames, evidence.seconds, [], reason)]
-    return [find_regions(evidence.cut(rest), mode) for rest in rests]
+        stretches = [Stretch(evidence.shot, evidence.frames, evidence.seconds, [], reason)]
+    return sorted(stretches, key=lambda stretch: int(stretch.frames[0]))
 
 
-def find_regions(evidence: Evidence, mode: str) -> Stretch:
+def judge_pulls(evidence: Evidence, pulls: Sequence[slice]) -> list[Stretch]:
+    """What all blur does together while focus is pulled."""
+    if not pulls:
+        return []
+    curves = measure_gain(evidence, _WANTED["reference"], _LEAST_WEIGHT, find_trust_of_codec(evidence))
+    return [
+        Stretch(
+            evidence.shot,
+            evidence.frames[pull],
+            evidence.seconds[pull],
+            [Region("picture while focus is pulled", curves[:, pull], 1.0)],
+        )
+        for pull in pulls
+    ]
+
+
+def find_trust_of_codec(evidence: Evidence) -> Array:
+    """(n,t) what each point counts for as much of it as is no copy."""
+    return np.nan_to_num(_LEAST_RENEWED + evidence.columns["renewed"])
+
+
+def find_regions(evidence: Evidence, mode: str, *, is_after_pull: bool = False) -> Stretch:
     """The common blur of the sharp, the soft and the blurred part of the picture."""
     stretch = Stretch(evidence.shot, evidence.frames, evidence.seconds, [])
     size, weight, level = choose_levels(evidence, _WANTED[mode])
@@ -132,7 +162,7 @@ def find_regions(evidence: Evidence, mode: str) -> Stretch:
     groups = evidence.groups
     followed = find_growth_in_focus(evidence, usual, weight)
     seen = np.isfinite(size) & (weight > _LEAST_WEIGHT)
-    trust = weight * (_LEAST_RENEWED + evidence.columns["renewed"]) if mode == "reference" else weight
+    trust = weight * find_trust_of_codec(evidence) if mode == "reference" else weight
     for name, is_in in split_blur(level).items():
         share = find_share(np.isfinite(size), seen, is_in, _LEAST)
         if share is None:
@@ -142,6 +172,10 @@ def find_regions(evidence: Evidence, mode: str) -> Stretch:
         curves = response * fit_groups(size[is_in], useful, evidence.seconds, groups[is_in], has_strays=True)
         causes = find_causes(evidence, is_in, useful, float(np.median(usual[is_in])), mode)
         causes["focus following its subject"] = (followed, -3.0, 3.0)
+        common = np.nan_to_num(curves).mean(axis=0)
+        causes |= list_codec_beats(evidence, common)
+        if is_after_pull:
+            causes["focus coming to rest"] = (find_settling(common, evidence.seconds), 0.0, 1.0)
         stretch.regions.append(Region(name, curves, share, causes))
     if not stretch.regions:
         stretch.reason = "too little texture to tell how blurred the picture is"
@@ -171,18 +205,32 @@ def find_causes(
         length = evidence.columns["speed"] * LONG_SIDE / FLOW_LONG_SIDE * _SHUTTER
         smear = 0.5 * np.log2(1 + np.square(length) / 12 / (np.exp2(2 * size) / 4))
         causes["motion blur"] = (share(smear), 0.0, 2.0)
-    causes |= {f"compression, {name}": (curve, -1.0, 1.0) for name, curve in list_codec_beats(evidence).items()}
     return causes
 
 
-def list_codec_beats(evidence: Evidence) -> dict[str, Array]:
-    """Curves (t,) that start anew with every key frame, where there are several."""
+def list_codec_beats(evidence: Evidence, common: Array) -> dict[str, tuple[Array, float, float]]:
+    """Causes that start anew with every key frame, where there are several, as large as a region's curve (t,) jumps there.
+
+    A pulse may come as often as the key frames; but it does not jump.
+    """
     starts = np.flatnonzero(evidence.is_key)
     if len(starts) < 3:
         return {}
     last = np.maximum.accumulate(np.where(evidence.is_key, np.arange(len(evidence.seconds)), starts[0]))
     age = np.maximum(evidence.seconds - evidence.seconds[last], 0)
-    return {"fading": np.exp(-age / 0.1), "sawtooth": age / max(float(age.max()), 1e-6)}
+    most = _BEAT * find_jump(common, starts)
+    beats = {"fading": np.exp(-age / 0.1), "sawtooth": age / max(float(age.max()), 1e-6)}
+    beats["key frames"] = evidence.is_key.astype(np.float64)
+    return {f"compression, {name}": (curve, -most, most) for name, curve in beats.items()}
+
+
+def find_jump(curve: Array, starts: NDArray[np.int64]) -> float:
+    """How far the curve (t,) usually jumps at `starts`, beyond its steps before and after."""
+    steps = np.diff(curve)
+    inner = starts[(starts >= 2) & (starts <= len(steps) - 1)]
+    if not len(inner):
+        return 0.0
+    return abs(float(np.median(steps[inner - 1] - (steps[inner - 2] + steps[inner]) / 2)))
 
 
 def choose_levels(evidence: Evidence, wanted: float) -> tuple[Array, Array, NDArray[np.int64]]:

@@ -29,6 +29,8 @@ _ONE_WAY_S = 0.12
 """The same for a change one way, which may be sudden; the median before it keeps steps and takes pulses out."""
 _ONE_WAY = 0.25
 """Share of a slow change that may run against it where it goes one way only."""
+_SETTLE_S = 0.8
+"""How long focus may go on after a pull, once too far and back."""
 _RESTLESS = 2
 """Most turns without a rest in an intended change: focus that passes through a plane makes one each way."""
 
@@ -84,25 +86,36 @@ def find_swell(curve: Array, seconds: Array) -> Array:
     return min(swells, key=lambda swell: float(np.square(slow - swell).sum()))
 
 
-def find_rests(values: Array, seconds: Array, is_pulled: NDArray[np.bool_], shortest_s: float) -> list[slice]:
-    """The stretches of tracks `values` (n,t), log2 of blur, between fast changes that are intended.
+def find_settling(curve: Array, seconds: Array) -> Array:
+    """(t,) focus that was pulled too far and comes back: the nearest swell of the curve's first moments, then at rest."""
+    first = seconds - seconds[0] < _SETTLE_S
+    swell = find_swell(curve[first], seconds[first])
+    return np.concatenate([swell, np.full(int((~first).sum()), swell[-1])])
 
-    `is_pulled` (t,) are the frames in which somebody said that focus is pulled; other pulls are looked for in the first
+
+def find_pulled(values: Array, seconds: Array, is_told: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(t,) the frames in which tracks `values` (n,t), log2 of blur, change fast by intention.
+
+    `is_told` (t,) are the frames in which somebody said that focus is pulled; other pulls are looked for in the first
     principal component, as a pull sharpens one part of the picture and blurs another.
     """
     seen = np.isfinite(values)
     lasting = seen.mean(axis=1) > 0.6
-    is_fast = is_pulled.copy()
-    if lasting.sum() >= 8:
-        level = np.nanmedian(values[lasting], axis=1, keepdims=True)
-        filled = np.where(seen[lasting], values[lasting] - level, 0.0)
-        loads, sizes, shapes = np.linalg.svd(filled, full_matrices=False)
-        curve = shapes[0] * sizes[0] * float(np.percentile(np.abs(loads[:, 0]), 75))
-        found = find_intended(curve, seconds)
-        is_fast |= found[1] if found is not None else False
-    edges = np.flatnonzero(np.diff(np.concatenate([[True], is_fast, [True]]).astype(int)))
-    rests = [slice(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-    return [rest for rest in rests if seconds[rest.stop - 1] - seconds[rest.start] >= shortest_s]
+    if lasting.sum() < 8:
+        return is_told
+    level = np.nanmedian(values[lasting], axis=1, keepdims=True)
+    filled = np.where(seen[lasting], values[lasting] - level, 0.0)
+    loads, sizes, shapes = np.linalg.svd(filled, full_matrices=False)
+    curve = shapes[0] * sizes[0] * float(np.percentile(np.abs(loads[:, 0]), 75))
+    found = find_intended(curve, seconds)
+    return is_told if found is None else is_told | found[1]
+
+
+def find_runs(is_in: NDArray[np.bool_], seconds: Array, shortest_s: float) -> list[slice]:
+    """The unbroken stretches of frames `is_in` (t,) that last `shortest_s` or more."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], is_in, [False]]).astype(int)))
+    runs = [slice(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    return [run for run in runs if seconds[run.stop - 1] - seconds[run.start] >= shortest_s]
 
 
 def find_turns(curve: Array, least: float) -> list[int]:

@@ -4,9 +4,10 @@ import torch
 
 from vdof.errors import ConfigError
 from vdof.flow.config import FlowConfig
+from vdof.focus.choice import choose_over_time
 from vdof.focus.config import FocusConfig
-from vdof.focus.observe import PointTarget, observe_subject, observe_targets, smooth_track
-from vdof.focus.subject import PackedMask, find_subject, vote
+from vdof.focus.observe import PointTarget, observe_subject, observe_targets, smooth_track, steady_track
+from vdof.focus.subject import Candidate, PackedMask, find_subject, vote
 
 SECONDS = np.arange(60) / 24
 
@@ -54,6 +55,36 @@ def test_observe_subject_gives_one_observation_a_frame():
     assert [round(item.focus, 1) for item in observe_subject(maps)] == [2.0] * 5
 
 
+def name_candidates(ratings):
+    """Candidates by the columns that each begins at, with their ratings."""
+    found = []
+    for column, rating in ratings.items():
+        mask = np.zeros((30, 60), bool)
+        mask[10:, column : column + 12] = True
+        found.append(Candidate(mask, rating))
+    return sorted(found, key=lambda item: -item.rating)
+
+
+def choose_columns(frames):
+    """The first column of the chosen candidate in each frame."""
+    found = [name_candidates(ratings) for ratings in frames]
+    chosen = choose_over_time(found)
+    return [int(np.nonzero(few[number].mask)[1].min()) for few, number in zip(found, chosen, strict=True)]
+
+
+def test_who_turns_aside_for_a_moment_stays_the_subject():
+    turned = [{5: -1.0, 40: -1.6 if 30 <= i < 70 else -0.5} for i in range(150)]
+    assert choose_columns(turned) == [40] * 150
+    walking = [{5: -0.9, 30 + i: -1.0 + 0.5 * (i > 9)} for i in range(18)]
+    assert choose_columns(walking) == [30 + i for i in range(18)]
+
+
+def test_another_is_the_subject_once_the_first_has_left_or_is_worse_for_long():
+    assert choose_columns([{5: -2.0, 40: -1.0}] * 40 + [{5: -2.0}] * 100) == [40] * 40 + [5] * 100
+    assert choose_columns([{5: -2.0, 40: -1.0}] * 40 + [{5: -1.0, 40: -2.0}] * 100) == [40] * 40 + [5] * 100
+    assert list(choose_over_time([[], *[name_candidates({5: -1.0})] * 2, []])) == [0] * 4
+
+
 def test_point_follows_what_moves():
     rng = np.random.default_rng(0)
     texture = torch.nn.functional.interpolate(
@@ -84,6 +115,16 @@ def test_smoothing_ignores_an_outlier_and_calms_noise():
     smooth = smooth_track(track, SECONDS, 0.4)
     assert np.abs(smooth - 1).max() < 0.06
     assert np.abs(np.diff(smooth)).max() < 0.01
+
+
+def test_focus_does_not_follow_what_wavers_but_what_comes_near_or_steps():
+    seconds = np.arange(144) / 24
+    waver = 0.05 * np.sin(2 * np.pi * seconds / 2.5)
+    assert np.ptp(steady_track(1 + waver, seconds, 0.4)[24:-24]) < 0.4 * np.ptp(waver)
+    coming = np.where(seconds < 3, 1.0, 1.0 + 0.5 * (seconds - 3))
+    assert steady_track(coming, seconds, 0.4) == pytest.approx(smooth_track(coming, seconds, 0.4), abs=0.01)
+    step = np.where(seconds < 3, 1.0, 2.0)
+    assert steady_track(step, seconds, 0.4) == pytest.approx(smooth_track(step, seconds, 0.4), abs=0.01)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from vdof.config import VdofConfig
-from vdof.focus.follow import follow
+from vdof.focus.follow import fade_large, follow
 from vdof.focus.observe import Observation, observe_subject
 from vdof.focus.subject import PackedMask, find_subject
 from vdof.focus.upright import Lean, Stance, measure_stance, straighten
@@ -54,6 +54,16 @@ def test_an_upright_subject_is_left_alone():
     upright, lean = stand_up(disparity)
     assert lean.slope < 0.05
     assert np.abs(upright[figure] - disparity[figure]).max() < 0.03
+
+
+def test_what_a_figure_wavers_by_is_put_back():
+    disparity, figure = paint(slope=0.0)
+    lifted = straighten(disparity, find_subject(disparity).mask, Lean(0.0, 0.5, FEET, lift=0.05))
+    inside = figure & (ROW > 0.25) & (ROW < 0.6) & (np.abs(X / WIDTH - 0.5) < 0.05)
+    assert lifted[inside] - disparity[inside] == pytest.approx(0.05, abs=0.005)
+    far_from_it = np.abs(X / WIDTH - 0.5) > 0.12
+    assert (lifted[far_from_it] == disparity[far_from_it]).all()
+    assert fade_large(np.array([0.05, -0.1, 0.15, 0.3]), 0.1) == pytest.approx([0.05, -0.1, 0.075, 0.0])
 
 
 def test_close_shot_takes_the_faces_disparity():

@@ -10,7 +10,7 @@ from vdof.config import VdofConfig
 from vdof.focus.config import FocusConfig
 from vdof.focus.eyes import read_disparity
 from vdof.focus.faces import FaceSight, Head
-from vdof.focus.observe import Observation, smooth_track
+from vdof.focus.observe import Observation, smooth_track, steady_track
 from vdof.focus.pulls import Track, hold_dropouts
 from vdof.focus.subject import PackedMask
 from vdof.focus.upright import UPRIGHT, Lean, Stance, straighten
@@ -18,6 +18,8 @@ from vdof.video import VideoInfo
 
 _LEAN_STEADIER = 3.0
 """Lean and feet are smoothed over this many times as long as focus."""
+_MOST_LIFT = 0.1
+"""Of disparity's range: more than this a figure's estimate does not waver; then something else was taken for the figure."""
 
 
 def follow(
@@ -33,20 +35,30 @@ def follow(
     def smooth(values: Sequence[float] | Track, steadier: float = 1) -> Track:
         return smooth_track(hold_dropouts(np.array(values), is_seen), seconds, steadier * config.focus.smoothing_s)
 
+    def steady(values: Track) -> Track:
+        return steady_track(hold_dropouts(values, is_seen), seconds, config.focus.smoothing_s)
+
     focus = np.array([item.focus for item in observed])
     if is_metric or not config.focus.upright:
-        return smooth(focus), [UPRIGHT] * len(observed)
+        return steady(focus), [UPRIGHT] * len(observed)
     feet = fill_feet(observed)
     own_rows = np.array([item.row for item in observed])
     own_slopes = np.array([_believe_slope(item.stance, has_feet=feet is not None) for item in observed])
     slopes, rows = np.maximum(0, smooth(own_slopes, _LEAN_STEADIER)), smooth(own_rows)
     references = rows if feet is None else smooth(feet, _LEAN_STEADIER)
-    ends = [1.0] * len(observed) if feet is None else references
-    leans = [Lean(*map(float, values)) for values in zip(slopes, references, ends, strict=True)]
+    ends = np.ones(len(observed)) if feet is None else references
     middles = (rows + references) / 2
-    level = smooth(focus + own_slopes * (middles - own_rows))
-    raised = [lean.raise_to_reference(*at) for lean, *at in zip(leans, level, middles, strict=True)]
-    return np.array(raised), leans
+    own_level = focus + own_slopes * (middles - own_rows)
+    level = steady(own_level)
+    spread = float(np.median([item.high - item.low for item in observed]))
+    lifts = fade_large(level - smooth(own_level), _MOST_LIFT * spread)
+    leans = [Lean(*map(float, values)) for values in zip(slopes, references, ends, lifts, strict=True)]
+    return level - slopes * (middles - references), leans
+
+
+def fade_large(values: Track, limit: float) -> Track:
+    """The values (n,) as they are up to `limit` in size, fading to 0 at twice that: so much is no wavering."""
+    return values * np.clip(2 - np.abs(values) / max(limit, 1e-12), 0, 1)
 
 
 def _believe_slope(stance: Stance, *, has_feet: bool) -> float:
@@ -71,7 +83,7 @@ def follow_eyes(
         return None
     is_figures = np.array([sight is not None and sight.is_small and sight.is_on_subject for sight in chosen])
     values = np.where(is_figures, subject, own)
-    return smooth_track(hold_dropouts(values, is_seen), seconds, config.smoothing_s)
+    return steady_track(hold_dropouts(values, is_seen), seconds, config.smoothing_s)
 
 
 def read_faces(

@@ -3,6 +3,7 @@
 Focus is observed as disparity in the analysis' own units; `vdof.calibrate` turns it into metres, `vdof.focus.pulls` moves it.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import tee
@@ -13,14 +14,17 @@ from torch import Tensor
 
 from vdof.flow.config import FlowConfig
 from vdof.flow.open import open_flow
+from vdof.focus.choice import choose_over_time
 from vdof.focus.faces import FaceSight
-from vdof.focus.subject import Mask, PackedMask, find_subject
+from vdof.focus.subject import Candidate, Mask, PackedMask, Search, search_subject
 from vdof.focus.upright import Stance, measure_stance
 
 _PATCH = 0.02
 """Half side of the patch whose median disparity a followed point takes, as a share of the frame's width."""
 _MEDIAN_FRAMES = 13
 """Outliers of fewer frames than half of this do not move the focus: a quarter of a second."""
+_WAVER = 4.0
+"""Focus does not follow what goes back within this many times its smoothing on either side: 1.6 seconds."""
 
 
 Track = NDArray[np.float64]
@@ -71,21 +75,27 @@ class Observation:
 
 
 def observe_subject(disparities: Iterable[Tensor]) -> Iterator[Observation]:
-    """Find the subject in each frame of one shot; `disparities` are (1,1,h,w)."""
-    previous: Mask | None = None
-    for disparity in disparities:
-        values = disparity[0, 0].cpu().numpy()
-        subject = find_subject(values, previous)
-        previous = subject.mask
-        low, high = np.percentile(values, (2, 98))
+    """Find the subject in each frame of one shot, a few seconds late; `disparities` are (1,1,h,w)."""
+    waiting: deque[tuple[Search, float, float]] = deque()
+
+    def search() -> Iterator[list[Candidate]]:
+        for disparity in disparities:
+            values = disparity[0, 0].cpu().numpy()
+            low, high = np.percentile(values, (2, 98))
+            waiting.append((search_subject(values), float(low), float(high)))
+            yield waiting[-1][0].candidates
+
+    for number in choose_over_time(search()):
+        searched, low, high = waiting.popleft()
+        subject = searched.measure(number)
         yield Observation(
             focus=subject.disparity,
             background=subject.background,
-            low=float(low),
-            high=float(high),
+            low=low,
+            high=high,
             subject_height=subject.height,
             row=subject.row,
-            stance=measure_stance(values, subject),
+            stance=measure_stance(searched.disparity, subject),
             figure=PackedMask.pack(subject.mask) if subject.share else None,
         )
 
@@ -158,16 +168,37 @@ def smooth_track(values: Track, seconds: Track, smoothing_s: float) -> Track:
         seconds: (n,) presentation time.
         smoothing_s: standard deviation of the Gaussian window.
     """
-    reach = _MEDIAN_FRAMES // 2
-    padded = np.pad(values, reach, mode="reflect", reflect_type="odd") if len(values) > reach else values
-    if len(values) > reach:
-        values = np.median(np.lib.stride_tricks.sliding_window_view(padded, _MEDIAN_FRAMES), axis=1)
+    return _fit_lines(_take_medians(values, _MEDIAN_FRAMES // 2), seconds, smoothing_s)
+
+
+def steady_track(values: Track, seconds: Track, smoothing_s: float) -> Track:
+    """`smooth_track` of what goes one way: what comes and goes back within a few seconds is left out.
+
+    A network's idea of one figure swells and shrinks over seconds. A running median takes that out, and lets a step and
+    whatever comes nearer or goes away steadily pass as it is.
+    """
     if smoothing_s == 0 or len(values) < 3:
+        return smooth_track(values, seconds, smoothing_s)
+    reach = round(_WAVER * smoothing_s / float(np.median(np.diff(seconds))))
+    return _fit_lines(_take_medians(values, min(reach, len(values) - 1)), seconds, smoothing_s)
+
+
+def _take_medians(values: Track, reach: int) -> Track:
+    """The running median (n,) of `reach` frames on each side, the ends mirrored about their points."""
+    if len(values) <= reach:
         return values
-    first = np.searchsorted(seconds, seconds - 3 * smoothing_s)
-    last = np.searchsorted(seconds, seconds + 3 * smoothing_s, side="right")
+    padded = np.pad(values, reach, mode="reflect", reflect_type="odd")
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=1))
+
+
+def _fit_lines(values: Track, seconds: Track, sigma: float) -> Track:
+    """The value of the local straight line at every frame."""
+    if sigma == 0 or len(values) < 3:
+        return values
+    first = np.searchsorted(seconds, seconds - 3 * sigma)
+    last = np.searchsorted(seconds, seconds + 3 * sigma, side="right")
     return np.array(
-        [_fit_line(values[a:b], seconds[a:b] - t, smoothing_s) for a, b, t in zip(first, last, seconds, strict=True)]
+        [_fit_line(values[a:b], seconds[a:b] - t, sigma) for a, b, t in zip(first, last, seconds, strict=True)]
     )
 
 

@@ -15,7 +15,7 @@ from vdof.flow.open import open_flow
 from vdof.focus.config import FocusConfig
 from vdof.focus.eyes import observe_faces
 from vdof.focus.faces import FaceFinder
-from vdof.focus.observe import Observation, PointTarget, observe_subject, observe_targets, smooth_track
+from vdof.focus.observe import Observation, PointTarget, observe_subject, observe_targets, steady_track
 from vdof.focus.open_faces import open_face_finder
 from vdof.focus.pulls import Pull, Track, limit_speed, pull_focus
 from vdof.focus.upright import Lean
@@ -176,7 +176,7 @@ def track_point(
         return None
     places, values = zip(*seen, strict=True)
     filled = np.interp(np.arange(len(observed)), places, values)
-    return np.array([scale.to_metric(value) for value in smooth_track(filled, seconds, config.smoothing_s)])
+    return np.array([scale.to_metric(value) for value in steady_track(filled, seconds, config.smoothing_s)])
 
 
 def focus_on_two(config: FocusConfig, focus: ShotFocus, lens: Lens, tracks: list[Track]) -> tuple[Track, Lens]:

@@ -17,8 +17,8 @@ _AREA = (0.012, 0.6)
 """Smallest and largest share of the frame that can be a subject."""
 _FULL_AREA = 0.25
 """From this share on, larger is not better."""
-_KEEP = 0.8
-"""How strongly overlap with the previous frame's subject counts."""
+_MOST, _DISTINCT = 6, 0.85
+"""Candidates kept of a frame, and the overlap from which on two of them are one."""
 _UPPER_PART = 0.45
 """Share of the subject's height that focus is measured on, from its top."""
 
@@ -88,30 +88,70 @@ class Subject:
         return 0.0 if self.share == 0 else float((rows[-1] - rows[0] + 1) / self.mask.shape[0])
 
 
-def find_subject(disparity: Map, previous: Mask | None = None) -> Subject:
-    """Find the subject of one frame.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What may be the subject of a frame."""
 
-    Args:
-        disparity: (h,w), larger is nearer, any scale.
-        previous: the mask of the frame before, where there is one.
-    """
+    mask: Mask
+    """(h,w) at the search's own size."""
+    rating: float
+    """log of how well it would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What was looked at in one frame, and what may be its subject."""
+
+    disparity: Map
+    """(h,w) at the search's own size."""
+    candidates: list[Candidate]
+    """Best first, distinct; empty where nothing stands out."""
+
+    def measure(self, number: int) -> Subject:
+        """The subject, if it is this candidate; without any, the middle of the frame."""
+        return (
+            _measure(self.candidates[number].mask, self.disparity) if self.candidates else _take_middle(self.disparity)
+        )
+
+
+def search_subject(disparity: Map) -> Search:
+    """What may be the subject of a frame; `disparity` is (h,w), larger is nearer, any scale."""
     height, width = disparity.shape
     ratio = min(1.0, _LONG_SIDE / max(height, width))
     size = (max(8, round(width * ratio)), max(8, round(height * ratio)))
     small: Map = cv2.resize(disparity, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     low, high = np.percentile(small, (2, 98))
     if high - low < 1e-9:
-        return _take_middle(small)
+        return Search(small, [])
     scaled = np.clip((small - low) / (high - low), 0, 1)
     above_row = scaled - np.percentile(scaled, 25, axis=1, keepdims=True).astype(np.float32)
-    best, best_score = None, 0.0
+    found: list[Candidate] = []
     for image, levels in ((scaled, _LEVELS), (above_row, _FLOOR_LEVELS)):
         for level in levels:
             for mask in _list_components(image > level):
-                score = _rate(mask, scaled, above_row, previous)
-                if score > best_score:
-                    best, best_score = mask, score
-    return _take_middle(small) if best is None else _measure(best, small)
+                score = _rate(mask, scaled, above_row)
+                found += [Candidate(mask, float(np.log(score)))] if score > 0 else []
+    return Search(small, _keep_distinct(found))
+
+
+def find_subject(disparity: Map) -> Subject:
+    """The subject of one frame by itself; `disparity` is (h,w), larger is nearer, any scale."""
+    return search_subject(disparity).measure(0)
+
+
+def find_overlap(one: Mask, other: Mask) -> float:
+    """Intersection over union, 0..1."""
+    return int(np.count_nonzero(one & other)) / max(1, int(np.count_nonzero(one | other)))
+
+
+def _keep_distinct(found: list[Candidate]) -> list[Candidate]:
+    kept: list[Candidate] = []
+    for candidate in sorted(found, key=lambda item: -item.rating):
+        if len(kept) == _MOST:
+            break
+        if all(find_overlap(candidate.mask, better.mask) < _DISTINCT for better in kept):
+            kept.append(candidate)
+    return kept
 
 
 def _list_components(is_above: Mask) -> list[Mask]:
@@ -121,8 +161,8 @@ def _list_components(is_above: Mask) -> list[Mask]:
     return [labels == i for i in range(1, count) if _AREA[0] <= shares[i] <= _AREA[1]]
 
 
-def _rate(mask: Mask, scaled: Map, above_row: Map, previous: Mask | None) -> float:
-    """Nearer than the rest of its rows (a floor is not), large, central, standing out all round, where it was before."""
+def _rate(mask: Mask, scaled: Map, above_row: Map) -> float:
+    """Nearer than the rest of its rows (a floor is not), large, central, standing out all round."""
     height, width = mask.shape
     y, x = np.nonzero(mask)
     centred = float(np.exp(-(((x / width - 0.5) / 0.25) ** 2) / 2 - (((y / height - 0.5) / 0.4) ** 2) / 2).mean())
@@ -131,9 +171,8 @@ def _rate(mask: Mask, scaled: Map, above_row: Map, previous: Mask | None) -> flo
     touching = mask[:, 0].sum() + mask[:, -1].sum() + mask[0].sum()
     inside = 1 - min(0.8, float(touching) / float(mask.sum()) ** 0.5)
     lying = min(1.0, 2 * (np.ptp(y) + 1) / (np.ptp(x) + 1))
-    overlap = 0.0 if previous is None else float((mask & previous).sum() / max(1, (mask | previous).sum()))
     stands = (0.02 + above) ** 0.5 * (0.5 + 0.5 * near) * (0.02 + _stand_out(mask, scaled)) ** 0.5
-    return stands * size * centred * inside * lying * (1 + _KEEP * overlap)
+    return stands * size * centred * inside * lying
 
 
 def _stand_out(mask: Mask, scaled: Map) -> float:

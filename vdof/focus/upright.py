@@ -51,10 +51,12 @@ class Lean:
     """Row, 0..1 of the frame's height, whose disparity the whole subject takes."""
     foot_row: float
     """Row where the subject ends; 1 where it goes on below the frame."""
+    lift: float = 0.0
+    """Disparity added to the whole subject: what its estimate wavers by and focus does not follow."""
 
     def raise_to_reference(self, disparity: float, row: float) -> float:
         """Disparity that a subject point at `row` has once upright."""
-        return disparity - self.slope * (row - self.reference_row)
+        return disparity + self.lift - self.slope * (row - self.reference_row)
 
 
 UPRIGHT = Lean(0.0, 0.5, 1.0)
@@ -101,7 +103,7 @@ def straighten(disparity: Map, mask: Mask, lean: Lean) -> Map:
     Inside the subject, values between its row's background and its own plane are stretched so that the plane becomes
     upright: the outline keeps its soft steps, and everything outside the subject its values.
     """
-    if lean.slope == 0 or not mask.any():
+    if lean.slope == lean.lift == 0 or not mask.any():
         return disparity
     height, width = disparity.shape
     small: Map = cv2.resize(disparity, mask.shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -116,8 +118,9 @@ def straighten(disparity: Map, mask: Mask, lean: Lean) -> Map:
     upright = np.float32(lean.slope) * (rows - np.float32(lean.reference_row))
     firm = np.maximum(disparity, behind + share * contrast) - share * upright
     leans = min(1.0, lean.slope * float(belongs.any(axis=1).mean()) / (2 * least))
-    weight = leans * inside * np.clip(contrast / least - 1, 0, 1)
-    return (disparity + weight * (firm - disparity)).astype(np.float32)
+    stands_out = inside * np.clip(contrast / least - 1, 0, 1)
+    moved = leans * (firm - disparity) + np.float32(lean.lift) * share
+    return (disparity + stands_out * moved).astype(np.float32)
 
 
 def _keep_figure(mask: Mask) -> Mask:

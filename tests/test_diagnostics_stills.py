@@ -205,3 +205,11 @@ def test_the_outline_lies_where_the_coc_steps() -> None:
 def test_a_rough_mask_follows_the_coc() -> None:
     coc = np.where(make_mask(), 0, COC).astype(np.float32)
     assert (follow_coc(make_mask(grow=3), coc, 6.0) == make_mask()).mean() > 0.995
+
+
+def test_blots_of_a_blurred_pattern_are_no_lights() -> None:
+    noise = np.random.default_rng(1).random((181, 321, 3)).astype(np.float32)
+    pattern = cv2.GaussianBlur(noise, (0, 0), 1.0)
+    pattern = (0.5 + 0.18 * (pattern - pattern.mean()) / pattern.std()).clip(0, 1)
+    view = View(Look(0, 0.0, 0, cv2.GaussianBlur(pattern, (0, 0), 2.0), pattern))
+    assert len(find_discs(view)) < 6

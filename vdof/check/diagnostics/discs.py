@@ -131,6 +131,15 @@ def _measure(
     )
 
 
+def measure_extent(mask: NDArray[np.bool_]) -> float:
+    """px across the ellipse of a mask's (h,w) moments, the long way: several spots are as long as they lie apart."""
+    places = np.stack(np.nonzero(mask)).astype(np.float64)
+    if not places.size:
+        return 0.0
+    spread = np.cov(places, bias=True) + np.eye(2) / 12
+    return 4 * float(np.sqrt(np.linalg.eigvalsh(spread)[1]))
+
+
 def _match(dx: np.ndarray, dy: np.ndarray, spread: np.ndarray, area: int) -> float:
     """Share of blob and the ellipse of its moments together that is both."""
     inverse = np.linalg.inv(spread)
@@ -148,7 +157,7 @@ def _is_point(view: View, mask: NDArray[np.bool_], window: tuple[slice, slice], 
             return False
     if view.sharp is not None:
         source = view.sharp[window].max(axis=2)
-        is_lit = source > 0.5 * (source.max() + np.median(source))
-        if source.max() - np.median(source) < 0.1 or is_lit.sum() > _SOURCE**2 * mask.sum():
+        is_lit = mask & (source > 0.5 * (source.max() + np.median(source)))
+        if source.max() - np.median(source) < 0.1 or measure_extent(is_lit) > _SOURCE * diameter:
             return False
     return True

@@ -2,6 +2,7 @@
 
     python scripts/train_depth.py gather --clips DIR --photographs DIR … --work DIR
     python scripts/train_depth.py scenes --work DIR --count 1400
+    python scripts/train_depth.py render --work DIR --count 1600
     python scripts/train_depth.py train --teacher TEACHER.onnx --work DIR --minutes 120 [--resume] [--anew]
     python scripts/train_depth.py export --work DIR --weights vdof/depth/weights/embedded.npz
 
@@ -37,10 +38,10 @@ log = logging.getLogger("train_depth")
 
 
 def main() -> None:
-    """Parse the command line and run one of the three commands."""
+    """Parse the command line and run one of the commands."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     options = _parse()
-    {"gather": gather, "scenes": draw, "train": train, "export": export}[options.command](options)
+    {"gather": gather, "scenes": draw, "render": render, "train": train, "export": export}[options.command](options)
 
 
 def gather(options: argparse.Namespace) -> None:
@@ -67,6 +68,20 @@ def draw(options: argparse.Namespace) -> None:
     )
     for index in range(options.count):
         scenes.save(stage.draw(), options.work / "scenes", f"{options.seed}_{index:04d}")
+
+
+def render(options: argparse.Namespace) -> None:
+    """Fill WORK/scenes with `options.count` scenes rendered by Blender's Cycles (needs bpy)."""
+    from train import cycles  # only here: its OpenEXR and bpy are needed for nothing else
+
+    pictures = [path for path in sorted((options.work / "images").glob("*.jpg")) if not is_kept(path)]
+    cutouts = sorted((options.work / "people").glob("*.png"))
+    shapes = [images.read(path).shape for path in cutouts]
+    aspects, rng = np.array([shape[1] / shape[0] for shape in shapes]), np.random.default_rng(options.seed)
+    renderer = cycles.Renderer(pictures, cutouts)
+    for index in range(options.count):
+        scene = cycles.photograph(renderer, aspects, rng)
+        scenes.save(scene, options.work / "scenes", f"cycles_{options.seed}_{index:04d}")
 
 
 def train(options: argparse.Namespace) -> None:
@@ -152,7 +167,10 @@ def _parse() -> argparse.Namespace:
     drawing = commands.add_parser("scenes")
     drawing.add_argument("--count", type=int, default=1400)
     drawing.add_argument("--kinds", nargs="*", choices=list(SHARES), default=list(SHARES))
-    drawing.add_argument("--seed", type=int, default=100)
+    rendering = commands.add_parser("render")
+    for command in (drawing, rendering):
+        command.add_argument("--seed", type=int, default=100)
+    rendering.add_argument("--count", type=int, default=1600)
     training = commands.add_parser("train")
     training.add_argument("--teacher", type=Path, required=True)
     training.add_argument("--minutes", type=float, default=120)
@@ -171,7 +189,7 @@ def _parse() -> argparse.Namespace:
     exporting = commands.add_parser("export")
     exporting.add_argument("--weights", type=Path, required=True)
     exporting.add_argument("--halfway", type=Path, help="checkpoint before the run: export the mean of both")
-    for command in (gathering, drawing, training, exporting):
+    for command in (gathering, drawing, rendering, training, exporting):
         command.add_argument("--work", type=Path, required=True)
     return parser.parse_args()
 

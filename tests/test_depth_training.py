@@ -180,6 +180,7 @@ class OneBatch:
             rgb=torch.rand(2, 3, 32, 48, generator=draw),
             features=features,
             is_taught=torch.ones(2, dtype=torch.bool),
+            is_encoded=torch.ones(2, dtype=torch.bool),
             disparity=torch.rand(2, 1, 16, 24, generator=draw),
             heads=torch.zeros(2, 1, 16, 24),
             move=None,

@@ -21,6 +21,8 @@ Map = NDArray[np.float32]
 PIXELS = 230_000
 """A batch's, about: small crops come in larger batches."""
 SHARE_MOVED, SHARE_PASTED = 0.5, 0.5
+SHARE_TRUE = 0.5
+"""Of scenes: how often the truth is wanted; else the teacher's word, as of pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,9 @@ class Batch:
     features: dict[str, Tensor]
     """The teacher's, of the first n, at the taps compared."""
     is_taught: Tensor
-    """(n,) bool: the teacher's features count; else what is known of the scene does."""
+    """(n,) bool: the teacher's word counts; else what is known of the scene does."""
+    is_encoded: Tensor
+    """(n,) bool: the features of the teacher's encoder count, of scenes too."""
     disparity: Tensor
     """(m,1,H/2,W/2) as wanted, in the teacher's units."""
     heads: Tensor
@@ -117,6 +121,7 @@ class Batches:
             rgb=_to_rgb(seen),
             features={name: _to_half(value) for name, value in features.items()},
             is_taught=torch.tensor([crop.is_taught for crop in crops]),
+            is_encoded=torch.tensor([crop.matte is None for crop in crops]),
             disparity=torch.from_numpy(np.stack(labels)[:, None]),
             heads=torch.from_numpy(np.stack(heads)[:, None]),
             move=None if move is None else torch.from_numpy(move)[None],
@@ -132,6 +137,7 @@ class Batches:
             heads=torch.zeros_like(disparity),
             features={name: _to_half(value) for name, value in features.items()},
             is_taught=torch.ones(len(crops), dtype=torch.bool),
+            is_encoded=torch.ones(len(crops), dtype=torch.bool),
             move=None,
         )
 
@@ -153,7 +159,8 @@ class Batches:
         if rng.uniform() < self._share_of_scenes:
             scene = stock.scenes[rng.integers(len(stock.scenes))]
             rgb, disparity = images.crop_both_at_random(scene.rgb, scene.disparity, height, width, rng)
-            return Crop(rgb, images.vary_colour(self._vary(rgb), rng), truth=disparity)
+            truth = disparity if rng.uniform() < SHARE_TRUE else None
+            return Crop(rgb, images.vary_colour(self._vary(rgb), rng), truth=truth)
         image = stock.pictures[rng.integers(len(stock.pictures))]
         rgb = images.crop_at_random(image, height, width, rng)
         if stock.cutouts and rng.uniform() < SHARE_PASTED:
@@ -206,10 +213,11 @@ def weigh_head(matte: Map | None, size: tuple[int, int]) -> Map:
 
 
 def draw_move(rng: np.random.Generator) -> Map:
-    """Return a small shift, zoom and turn (2,3) in units of half the picture."""
-    turn, zoom = rng.normal(0, 0.008), np.exp(rng.normal(0, 0.015))
+    """Return a small shift, zoom and turn (2,3) in units of half the picture; one in three is larger."""
+    far = 3.0 if rng.uniform() < 1 / 3 else 1.0
+    turn, zoom = rng.normal(0, 0.008 * far), np.exp(rng.normal(0, 0.015 * far))
     cos, sin = zoom * np.cos(turn), zoom * np.sin(turn)
-    return np.array([[cos, -sin, rng.normal(0, 0.02)], [sin, cos, rng.normal(0, 0.02)]], np.float32)
+    return np.array([[cos, -sin, rng.normal(0, 0.02 * far)], [sin, cos, rng.normal(0, 0.02 * far)]], np.float32)
 
 
 def displace(image: NDArray[Any], move: Map) -> NDArray[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -65,8 +66,12 @@ class Stage:
         rgb, depth = cast(layout, self._textures, self._plain, (height, width), sky)
         if self._rng.uniform() < SHARE_DEFOCUSED:
             rgb = defocus(rgb, depth, self._rng)
-        disparity = 1 / depth
-        return Scene(rgb, np.round(disparity / disparity.max() * 65535).astype(np.uint16))
+        return pack(rgb, 1 / depth)
+
+
+def pack(rgb: Image, disparity: NDArray[Any]) -> Scene:
+    """Return rgb (H,W,3) uint8 with its true disparity (H,W) as a scene."""
+    return Scene(rgb, np.round(disparity / disparity.max() * 65535).astype(np.uint16))
 
 
 def cast(

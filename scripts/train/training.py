@@ -143,8 +143,9 @@ class Training:
             if name not in batch.features:
                 return feature
             wanted = (batch.features[name] / self.scale[name]).to(feature.dtype)
-            if batch.is_taught.any():
-                terms[name] = losses.feature_loss(feature[:known][batch.is_taught], wanted[batch.is_taught])
+            counts = batch.is_encoded if name.startswith("encode") else batch.is_taught
+            if counts.any():
+                terms[name] = losses.feature_loss(feature[:known][counts], wanted[counts])
             if share_fed == 0:
                 return feature
             is_fed = (torch.rand(known, 1, 1, 1) < share_fed) & batch.is_taught[:, None, None, None]

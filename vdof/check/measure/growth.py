@@ -18,10 +18,10 @@ _FARTHEST = 0.4
 """Pairs farther apart count as much as these."""
 _SHORTEST_S = 0.5
 """A pair seen together for less tells no growth apart from its own error; and pairs are chosen anew so often."""
-_MOST = 60
-"""Points paired at a time."""
 _PARTNERS = 3
-"""Of each of them."""
+"""Of each point, at a time."""
+_MOST = 1000
+"""Pairs in all: more tell nothing more of a shot of seconds, and half a minute of them must fit in memory."""
 
 Array = NDArray[np.float64]
 
@@ -43,7 +43,8 @@ def choose_pairs(is_seen: NDArray[np.bool_], seconds: Array) -> NDArray[np.int64
     step = max(1, round(_SHORTEST_S / float(np.median(np.diff(seconds)))))
     pairs = [np.empty((0, 2), np.int64)]
     for first in range(0, is_seen.shape[1] - step, step):
-        lasting = rng.permutation(np.flatnonzero(is_seen[:, first : first + step + 1].all(axis=1)))[:_MOST]
+        lasting = np.flatnonzero(is_seen[:, first : first + step + 1].all(axis=1))
         pairs += [np.stack([lasting, rng.permutation(lasting)], axis=1) for _ in range(_PARTNERS)]
     found = np.sort(np.concatenate(pairs), axis=1)
-    return np.unique(found[found[:, 0] < found[:, 1]], axis=0)
+    found = np.unique(found[found[:, 0] < found[:, 1]], axis=0)
+    return found if len(found) <= _MOST else rng.choice(found, _MOST, replace=False)

@@ -13,7 +13,7 @@ from vdof.check.measure.curves import fit_common, fit_groups
 from vdof.check.measure.evidence import Evidence
 from vdof.check.measure.judge import Stretch
 from vdof.check.measure.pixel_blur import LEVELS, LONG_SIDE, Blur, compare, measure_alone
-from vdof.check.measure.pulled import measure_gain
+from vdof.check.measure.pulled import REACH_S, measure_gain
 from vdof.check.measure.pulse import SHORTEST_REST_S, Region
 from vdof.check.measure.shot_gauge import ShotGauge, find_share
 from vdof.check.measure.tracks import FLOW_LONG_SIDE
@@ -135,18 +135,16 @@ def find_stretches(evidence: Evidence, mode: str, pulls: Sequence[range] = ()) -
 
 def judge_pulls(evidence: Evidence, pulls: Sequence[slice]) -> list[Stretch]:
     """What all blur does together while focus is pulled."""
-    if not pulls:
-        return []
-    curves = measure_gain(evidence, _WANTED["reference"], _LEAST_WEIGHT, find_trust_of_codec(evidence))
-    return [
-        Stretch(
-            evidence.shot,
-            evidence.frames[pull],
-            evidence.seconds[pull],
-            [Region("picture while focus is pulled", curves[:, pull], 1.0)],
-        )
-        for pull in pulls
-    ]
+    stretches, seconds = [], evidence.seconds
+    for pull in pulls:
+        first = int(np.searchsorted(seconds, seconds[pull.start] - REACH_S))
+        last = int(np.searchsorted(seconds, seconds[pull.stop - 1] + REACH_S))
+        around = evidence.cut(slice(first, last))
+        curves = measure_gain(around, _WANTED["reference"], _LEAST_WEIGHT, find_trust_of_codec(around))
+        own = curves[:, pull.start - first : pull.stop - first]
+        regions = [Region("picture while focus is pulled", own, 1.0)]
+        stretches.append(Stretch(evidence.shot, evidence.frames[pull], seconds[pull], regions))
+    return stretches
 
 
 def find_trust_of_codec(evidence: Evidence) -> Array:

@@ -16,6 +16,8 @@ from vdof.check.measure.pixel_blur import LEVELS
 
 _SMOOTH_S = 0.22
 """Standard deviation of the window in which a point's way is a line and a bend: some of a pulse goes with it."""
+REACH_S = 3 * _SMOOTH_S
+"""What is farther away than this does not count."""
 _LOST = 1.5
 """Pulse of 2 to 3 Hz over what is left of it: 1.1 where blur is told exactly, 2 in the bench's films."""
 _REACH = 1.3

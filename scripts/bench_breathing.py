@@ -55,12 +55,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--modes", nargs="+", default=list(SIZES), choices=list(SIZES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[100, 101])
-    parser.add_argument("--kinds", nargs="+", default=list(HONEST), choices=HONEST)
+    parser.add_argument("--kinds", nargs="*", default=list(HONEST), help="of films; none: clips only")
     parser.add_argument("--clips", type=Path, help="folder of real clips; their first five seconds are used")
     parser.add_argument("--sizes", type=float, nargs="*", help="instead of those of each way; none: honest films only")
     parser.add_argument("--crf", type=int, default=10, help="of the codec, at 480x270; 10 here is about 18 at 720p")
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
+    if unknown := [kind for kind in options.kinds if kind not in HONEST]:
+        parser.error(f"--kinds: got {', '.join(unknown)}, expected none, or some of {', '.join(HONEST)}")
     clips: list[str] = []
     if options.clips:
         clips = sorted(str(path) for path in options.clips.iterdir() if path.suffix in (".mp4", ".mkv", ".mov"))

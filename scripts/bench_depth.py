@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -73,20 +74,24 @@ def print_table(settings: list[Setting], seeds: list[int], size: tuple[int, int]
     """Print truth, raw and stabilised, moderate and heavy, for each setting; `rendered` has its edges from the frame.
 
     Soft truth: its edges as wide as the corruption makes them. Nothing that leaves edges where they are gets below its
-    OPWd by holding still. The last column is what is left of AbsRel, TAE and OPWd, of the worst seed.
+    OPWd by holding still. The last columns are what is left of AbsRel, TAE and OPWd, of the worst seed, and the part of the
+    raw OPWd that the soft truth has as well.
     """
-    print(f"| {'sequence':36s} | errors   | disparity  | AbsRel | TAE %  | OPWd % | slope | jitter % | % of raw    |")
-    print(f"|{'-' * 38}|----------|------------|--------|--------|--------|-------|----------|-------------|")
+    print(
+        f"| {'sequence':36s} | errors   | disparity  | AbsRel | TAE %  | OPWd % | slope | jitter % | % of raw    | floor |"
+    )
+    print(f"|{'-' * 38}|----------|------------|--------|--------|--------|-------|----------|-------------|-------|")
     for setting in settings:
         sequences = [make_sequence(setting, seed, size) for seed in seeds]
         print_row(setting.name, "-", "truth", [score(1 / sequence.depth, sequence) for sequence in sequences])
-        print_row(setting.name, "-", "soft truth", [score(soften(sequence.depth), sequence) for sequence in sequences])
+        soft = [score(soften(sequence.depth), sequence) for sequence in sequences]
+        print_row(setting.name, "-", "soft truth", soft)
         for name, corruption in (("moderate", MODERATE), ("heavy", HEAVY)):
             scores = [compare(sequence, corruption, seed + 1) for sequence, seed in zip(sequences, seeds, strict=True)]
             raw, stable, rendered = (list(column) for column in zip(*scores, strict=True))
             print_row(setting.name, name, "raw", raw)
-            print_row(setting.name, name, "stabilised", stable, raw)
-            print_row(setting.name, name, "rendered", rendered, raw)
+            print_row(setting.name, name, "stabilised", stable, raw, soft)
+            print_row(setting.name, name, "rendered", rendered, raw, soft)
 
 
 def print_stress(settings: list[Setting], seed: int, size: tuple[int, int]) -> None:
@@ -122,22 +127,26 @@ def compare(sequence: Sequence, corruption: Corruption, seed: int) -> tuple[Scor
     return score(raw, sequence), score(stable[:, 0].numpy(), sequence), score(rendered[:, 0].numpy(), sequence)
 
 
-def print_row(name: str, errors: str, kind: str, scores: list[Score], raw: list[Score] | None = None) -> None:
-    """Print the mean over the seeds, and with `raw` what is left of its AbsRel, TAE and OPWd, worst seed, in %."""
+def print_row(
+    name: str, errors: str, kind: str, scores: list[Score], raw: list[Score] | None = None, soft: Iterable[Score] = ()
+) -> None:
+    """Print the mean over the seeds; with `raw`, what is left of its AbsRel, TAE and OPWd, worst seed, %, and of `soft` truth."""
     columns = ("abs_rel", "tae", "opwd", "slope", "jitter")
     mean = {column: float(np.mean([getattr(one, column) for one in scores])) for column in columns}
-    left = ""
+    left = floor = ""
     if raw:
-        worst = [
-            max(100 * getattr(one, column) / getattr(its_raw, column) for one, its_raw in zip(scores, raw, strict=True))
-            for column in columns[:3]
-        ]
-        left = " ".join(f"{share:3.0f}" for share in worst)
+        left = " ".join(f"{find_share(scores, raw, column):3.0f}" for column in columns[:3])
+        floor = f"{find_share(soft, raw, 'opwd'):.0f}"
     print(
         f"| {name:36s} | {errors:8s} | {kind:10s} | {mean['abs_rel']:.4f} | {mean['tae']:6.2f} | {mean['opwd']:6.2f} "
-        f"| {mean['slope']:5.3f} | {mean['jitter']:8.2f} | {left:11s} |",
+        f"| {mean['slope']:5.3f} | {mean['jitter']:8.2f} | {left:11s} | {floor:>5s} |",
         flush=True,
     )
+
+
+def find_share(scores: Iterable[Score], raw: Iterable[Score], column: str) -> float:
+    """How much of the raw figure is left, %, in the worst seed."""
+    return max(100 * getattr(one, column) / getattr(its, column) for one, its in zip(scores, raw, strict=True))
 
 
 def print_speed(frames: int = 60) -> None:

@@ -7,6 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from vdof.flow.dis import DisFlow
+from vdof.flow.warp import is_consistent_array
 from vdof.stabilise import stabilise
 from vdof.stabilise.growth import measure_growth
 
@@ -42,6 +44,32 @@ def test_growth_on_a_slanted_floor_is_how_much_nearer_it_came() -> None:
     flow = (nearer - 1)[..., None] * np.stack([x, y], -1)
     growth = measure_growth(disparity, flow, np.ones_like(y), float(np.ptp(disparity)))
     assert growth == pytest.approx(nearer[2::4, 2::4], abs=1e-3)
+
+
+@pytest.mark.parametrize("nearer", [0.94, 1.0, 1.06])
+def test_growth_agrees_with_disparity_where_something_comes_near(nearer: float) -> None:
+    chance = torch.Generator().manual_seed(1)
+    back, card = (
+        F.interpolate(torch.rand((1, 1, *size), generator=chance), scale_factor=6, mode="bilinear")
+        for size in ((24, 42), (14, 14))
+    )
+    y, x = torch.meshgrid(torch.arange(144) - 71.5, torch.arange(252) - 125.5, indexing="ij")
+
+    def paint(nearness: float) -> tuple[torch.Tensor, np.ndarray]:
+        place = torch.stack([x, y], -1)[None] / (42 * nearness)
+        is_card = (place.abs() < 1).all(dim=-1)[0]
+        rgb = torch.where(is_card, F.grid_sample(card, place, align_corners=False), back)
+        return rgb, np.where(is_card, nearness, 0.3).astype(np.float32)
+
+    (before, disparity), (after, later) = paint(1.0), paint(nearer)
+    flow = DisFlow()(before, after)[0].permute(1, 2, 0).contiguous().numpy()
+    back_again = DisFlow()(after, before)[0].permute(1, 2, 0).contiguous().numpy()
+    trust = is_consistent_array(flow, back_again).astype(np.float32)
+    growth = measure_growth(disparity, flow, trust, float(np.ptp(disparity)))
+    inside = (slice(12, 24), slice(26, 37))
+    risen = (later / disparity)[2::4, 2::4][inside]
+    assert np.median(growth[inside] / risen) == pytest.approx(1, abs=0.012)
+    assert np.median(growth[:6]) == pytest.approx(1, abs=0.005)
 
 
 def test_nothing_grows_where_flow_is_not_trusted() -> None:

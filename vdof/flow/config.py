@@ -19,7 +19,7 @@ class FlowConfig:
     """`dis`: OpenCV's Dense Inverse Search (Kroeger et al. 2016). `raft`: torchvision's RAFT, on a CUDA device."""
     preset: str = "medium"
     """dis: ultrafast, fast or medium; fast takes about twice as long as ultrafast, medium six times."""
-    long_side: int = 512
+    long_side: int = 448
     """px: dis: larger frames are reduced to this for the search; flow comes back at the frame's own size."""
     network: str = "large"
     """raft: large or small."""

@@ -39,7 +39,8 @@ def resize_flow(flow: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if (h, w) == size:
         return flow
     resized = resize_array(flow, size)
-    resized *= np.array([size[1] / w, size[0] / h], np.float32)
+    across, down = np.float32(size[1] / w), np.float32(size[0] / h)
+    resized *= across if across == down else np.array([across, down])
     return resized
 
 

@@ -8,6 +8,10 @@ from torch import Tensor
 
 from vdof.errors import ShapeError
 from vdof.flow.images import import_cv2
+from vdof.threads import run_rows
+
+_ROWS = 64
+"""rows a thread computes at a time."""
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:
@@ -60,17 +64,12 @@ def is_consistent_array(forward: np.ndarray, backward: np.ndarray) -> np.ndarray
 
 def measure_gap(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
     """Return (h,w) float32: the squared gap of the way there and back over what the check allows; inf outside."""
-    target = to_target(forward)
-    returned = warp_array(backward, target)
-    h, w = forward.shape[:2]
-    x, y = target[..., 0], target[..., 1]
-    is_inside = (x >= 0) & (x <= w - 1) & (y >= 0) & (y <= h - 1)
-    allowed = 0.01 * (_square(forward) + _square(returned)) + 0.5
-    return np.where(is_inside, _square(forward + returned) / allowed, np.float32(np.inf))
+    from vdof.flow.warp_numba import gap_rows
 
-
-def _square(vectors: np.ndarray) -> np.ndarray:
-    return vectors[..., 0] ** 2 + vectors[..., 1] ** 2
+    there, back = (np.ascontiguousarray(flow, np.float32) for flow in (forward, backward))
+    gap = np.empty(there.shape[:2], np.float32)
+    run_rows(gap_rows, 0, len(gap), there, back, gap, step=_ROWS)
+    return gap
 
 
 def _warp_on_cpu(image: Tensor, flow: Tensor) -> Tensor:

@@ -117,11 +117,11 @@ def fit_pair(
     there: flow (h,w,2) px from a to b; back: from b to a; growth: (h",w") over a, how many times nearer things are in b,
     which is no error of the network's; None: measured here. Empty if the frames share too little.
     """
-    if min(float(a.grey.std()), float(b.grey.std())) < _BLANK:
+    thin = (slice(None, None, _THIN), slice(None, None, _THIN))
+    if min(float(a.grey[thin].std()), float(b.grey[thin].std())) < _BLANK:
         return []
     target = to_target(there)
     is_trusted = is_consistent_array(there, back) & looks_the_same(a.grey, warp_array(b.grey, target))
-    thin = (slice(None, None, _THIN), slice(None, None, _THIN))
     x, y = a.disparity[thin], warp_array(b.disparity, np.ascontiguousarray(target[thin]))
     is_at_rest = is_trusted & ((there**2).sum(axis=-1) < _REST**2)
     if growth is None:

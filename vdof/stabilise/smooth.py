@@ -96,8 +96,11 @@ def link_frames(
     Trust is found at the pictures' size and has no hard borders: where something moves too fast for the flow, a patchwork
     of averaged and not averaged places would be seen. At edges of disparity, where a mistake costs more, it stays sharp.
     """
-    colour = ((warp_array(there.colour, to_target(coarse)) - here.colour) ** 2).sum(axis=-1)
-    trust = np.exp(colour * np.float32(-1 / (6 * colour_sigma**2)) - 0.5 * measure_gap(coarse, coarse_back))
+    from vdof.stabilise.smooth_numba import trust_rows
+
+    trust = np.empty_like(here.disparity)
+    pictures = here.colour, warp_array(there.colour, to_target(coarse)), measure_gap(coarse, coarse_back)
+    run_rows(trust_rows, 0, len(trust), *pictures, np.float32(1 / (6 * colour_sigma**2)), trust, step=_ROWS)
     growth = measure_growth(here.disparity, coarse, trust * here.calm, here.spread)
     return Link(flow, trust + here.calm * (_blur(trust, _TRUST_BLUR) - trust), growth)
 

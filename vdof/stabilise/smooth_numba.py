@@ -12,6 +12,16 @@ one, half = np.float32(1), np.float32(0.5)
 
 
 @compiled
+def trust_rows(y0, y1, here, fetched, gap, per_colour, trust):  # type: ignore[no-untyped-def]
+    """`trust` (h,w) in a flow: 1 where it leads there and back and the colours here and there (h,w,3) are alike."""
+    for y in range(y0, y1):
+        for x in range(gap.shape[1]):
+            r, g = here[y, x, 0] - fetched[y, x, 0], here[y, x, 1] - fetched[y, x, 1]
+            b = here[y, x, 2] - fetched[y, x, 2]
+            trust[y, x] = math.exp(-(r * r + g * g + b * b) * per_colour - half * gap[y, x])
+
+
+@compiled
 def measure_rows(y0, y1, disparity, scale, shift, reach, per_edge, least, level, lowest, highest, weight):  # type: ignore[no-untyped-def]
     """`level = scale disparity + shift`, its extremes within `reach` px, and its weight: small where they are far apart."""
     h, w = disparity.shape

@@ -216,11 +216,9 @@ class _Window:
             partial(self._flow_back.between_grey, entry.grey, previous.grey),
         )
         position = self._start + len(self._entries)
-        small = previous.small.grey.shape
-        coarse, coarse_back = resize_flow(there, small), resize_flow(back, small)
-        there, back = resize_flow(there, entry.disparity.shape), resize_flow(back, entry.disparity.shape)
-        size = entry.seen.disparity.shape
-        seen_there, seen_back = resize_flow(there, size), resize_flow(back, size)
+        small, full, seen = previous.small.grey.shape, entry.disparity.shape, entry.seen.disparity.shape
+        flows = {size: (resize_flow(there, size), resize_flow(back, size)) for size in {small, full, seen}}
+        (there, back), (seen_there, seen_back) = flows[full], flows[seen]
         link = partial(link_frames, colour_sigma=self.config.colour_sigma)
         to_next, entry.to_previous = self._do_both(
             partial(link, previous.seen, entry.seen, there, seen_there, seen_back),
@@ -228,7 +226,7 @@ class _Window:
         )
         previous.seen, previous.to_next = None, to_next
         both = previous.small, entry.small
-        self._pairs += fit_pair(position - 1, position, *both, coarse, coarse_back, to_next.growth)
+        self._pairs += fit_pair(position - 1, position, *both, *flows[small], to_next.growth)
 
     def _do_both(self, first: Callable[[], T], second: Callable[[], T]) -> tuple[T, T]:
         other = self._helper.submit(second)

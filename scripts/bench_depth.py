@@ -130,7 +130,7 @@ def compare(sequence: Sequence, corruption: Corruption, seed: int) -> tuple[Scor
 def print_row(
     name: str, errors: str, kind: str, scores: list[Score], raw: list[Score] | None = None, soft: Iterable[Score] = ()
 ) -> None:
-    """Print the mean over the seeds; with `raw`, what is left of its AbsRel, TAE and OPWd, worst seed, %, and of `soft` truth."""
+    """Print the mean over the seeds; with `raw`, what is left of it in the worst seed, and its floor, soft truth, in %."""
     columns = ("abs_rel", "tae", "opwd", "slope", "jitter")
     mean = {column: float(np.mean([getattr(one, column) for one in scores])) for column in columns}
     left = floor = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
+import train_depth
 from train import batches, calibration, centring, losses, night, people, training
 from train.scene_layout import BOX, CARD, KINDS, PLANE, Layout, Thing, lay_out
 from train.scenes import cast, defocus
@@ -200,6 +202,23 @@ def test_training_has_no_norms_and_goes_on_where_it_was_saved(tmp_path: Path) ->
         assert torch.equal(mine, saved)
     later = [again.advance([stream.next()], schedule)["disparity"] for _ in range(4)]
     assert later[-1] < first["disparity"]
+
+
+def test_an_export_halfway_is_the_mean_of_both_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = training.Training.start(OneBatch(), replicas=1, batches=1)
+    before = [part.clone() for part in state.average.parameters()]
+    state.save(tmp_path / "before.pt")
+    with torch.no_grad():
+        for part in state.average.parameters():
+            part += 1
+    state.save(tmp_path / "last.pt")
+    written: list[torch.nn.Module] = []
+    monkeypatch.setattr(train_depth, "fold_batch_norm", lambda net: net)
+    monkeypatch.setattr(train_depth, "write_weights", lambda net, path: (written.append(net), path.write_bytes(b"")))
+    monkeypatch.setattr(train_depth, "write_graph", lambda net, path: None)
+    train_depth.export(Namespace(work=tmp_path, halfway=tmp_path / "before.pt", weights=tmp_path / "net"))
+    for mine, old in zip(written[0].parameters(), before, strict=True):
+        torch.testing.assert_close(mine, old + 0.5)
 
 
 def test_the_teachers_features_are_fed_fully_then_less_then_not() -> None:

@@ -81,18 +81,23 @@ def compare_on_clips(options: argparse.Namespace, predictors: dict[str, Predict]
 
 
 def compare_on_true_depth(folder: Path, predictors: dict[str, Predict]) -> None:
-    """Print both rank correlations with true disparity, per scene and on average."""
+    """Print both rank correlations with true disparity at the teacher's size, per scene and on average."""
     print(f"\n{'scene':24s} {'map':8s} {'rank':>6s} {'row-removed':>12s}")
     totals: dict[str, list[list[float]]] = {name: [] for name in predictors}
     for scene in sorted(path for path in folder.iterdir() if path.is_dir()):
         pairs = list(zip(sorted(scene.glob("sharp*.exr")), sorted(scene.glob("depth*.exr")), strict=True))[::6]
-        for name, predict in predictors.items():
-            values = []
-            for sharp, depth in pairs:
-                found = predict(_encode_srgb(_read_exr(sharp)[..., :3]))
-                true = _fit(1 / torch.from_numpy(_read_exr(depth)[..., 0])[None, None], found.shape[-2:])
-                flat = _fit(found, true.shape)
-                values.append([losses.rank_correlation(flat, true), losses.row_removed_rank_correlation(flat, true)])
+        rows: dict[str, list[list[float]]] = {name: [] for name in predictors}
+        for sharp, depth in pairs:
+            rgb = _encode_srgb(_read_exr(sharp)[..., :3])
+            maps = {name: predict(rgb) for name, predict in predictors.items()}
+            size = maps["teacher"].shape[-2:]
+            true = _fit(1 / torch.from_numpy(_read_exr(depth)[..., 0])[None, None], size)
+            for name, value in maps.items():
+                flat = _fit(value, size)
+                rows[name].append(
+                    [losses.rank_correlation(flat, true), losses.row_removed_rank_correlation(flat, true)]
+                )
+        for name, values in rows.items():
             totals[name].append(_mean(values))
             _print_row(scene.name, name, totals[name][-1])
     for name, values in totals.items():

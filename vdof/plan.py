@@ -33,6 +33,7 @@ from vdof.focus.open_faces import open_face_finder
 from vdof.focus.pulls import Track
 from vdof.focus.shot import (
     FARTHEST_FOCUS_M,
+    Followed,
     check_focus,
     choose_focus,
     needs_eyes,
@@ -140,20 +141,18 @@ def plan_shot(
     subject, background = float(np.median(track)), float(np.median([item.background for item in observed]))
     framing = find_framing(observed, faces, info)
     scale, distances = tie_to_metres(config, kind, entry, lens, framing, observed, subject, background)
-    focused, used = set_focus(config.focus, focus, lens, scale, observed, track, leans, records, seconds, eyes)
+    followed = Followed(observed, leans, track, eyes, seconds, records[0].index)
+    focused, used = set_focus(config.focus, focus, lens, scale, followed)
     heads = [None] * len(observed) if eyes is None else list_heads(faces, eyes)
     steps = [
         FramePlan(used, scale, float(distance), lean, figure, head)
         for distance, lean, figure, head in zip(focused, leans, figures, heads, strict=True)
     ]
-    measured = stand_in(entry, distances, kind)
-    measured |= measure(used, info, scale, subject, background, focused)
+    measured = stand_in(entry, distances, kind) | measure(used, info, scale, subject, background, focused)
     measured["subject_moves_m"] = measure_ends(scale, track)
     if used is not lens:
         measured["f_number"] = used.f_number
-        log.info(
-            "shot %s: f/%g holds both subjects sharp (f/%g was asked for)", entry.name, used.f_number, lens.f_number
-        )
+        log.info("shot %s: f/%g holds both subjects sharp (f/%g wanted)", entry.name, used.f_number, lens.f_number)
     source = "metric depth" if kind == "disparity_metric" else distances.source
     return steps, ShotReport(complete_range(config, entry, records), lens, source, measured)
 

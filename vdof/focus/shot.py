@@ -1,7 +1,7 @@
 """What is sharp in one shot: the shot log's focus, else the configuration's, as a distance for every frame."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import tee
 
 import numpy as np
@@ -26,6 +26,22 @@ from vdof.shotlog import ShotEntry, ShotFocus, Target
 NEAREST_FOCUS = 1.5
 """Focus never comes nearer than this many focal lengths."""
 FARTHEST_FOCUS_M = 1e4
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What focus may follow in each frame of one shot, in the analysis' units."""
+
+    observed: Sequence[Observation]
+    leans: Sequence[Lean]
+    subject: Track
+    """(n,) disparity of the subject, smooth."""
+    eyes: Track | None
+    """(n,) disparity of the eyes in focus; None: no face was looked for or found, and eyes are the subject."""
+    seconds: Track
+    """(n,) presentation time."""
+    first_frame: int
+    """Of the source."""
 
 
 def choose_focus(config: FocusConfig, entry: ShotEntry | None) -> ShotFocus:
@@ -94,32 +110,21 @@ def observe_shot(
 
 
 def set_focus(
-    config: FocusConfig,
-    focus: ShotFocus,
-    lens: Lens,
-    scale: MetricScale,
-    observed: Sequence[Observation],
-    subject: Track,
-    leans: Sequence[Lean],
-    records: Sequence[FrameRecord],
-    seconds: Track,
-    eyes: Track | None = None,
+    config: FocusConfig, focus: ShotFocus, lens: Lens, scale: MetricScale, followed: Followed
 ) -> tuple[Track, Lens]:
-    """Focus distance of each frame, metres, and the lens, stopped down where two subjects must both be sharp.
-
-    `subject` is (n,) the disparity that focus follows in each frame, in the analysis' units; `eyes` that of the eyes, for
-    targets that are eyes (without any, they are the subject).
-    """
+    """Focus distance of each frame, metres, and the lens, stopped down where two subjects must both be sharp."""
+    seconds = followed.seconds
     if focus.mode == "distance" and focus.target.distance_m is not None:
         require_focusable(focus.target.distance_m, lens)
         return clip_distance(np.full(len(seconds), focus.target.distance_m), lens), lens
-    on_subject = np.array([scale.to_metric(value) for value in subject])
+    on_subject = np.array([scale.to_metric(value) for value in followed.subject])
+    eyes = followed.eyes
     on_eyes = on_subject if eyes is None else np.array([scale.to_metric(value) for value in eyes])
-    tracks = iter_tracks(config, focus, scale, observed, on_subject, on_eyes, leans, seconds)
+    tracks = iter_tracks(config, focus, scale, followed, on_subject, on_eyes)
     if focus.mode == "keyframes":
         (_, first), *later = [(key, track) for key, track in zip(focus.keys, tracks, strict=True) if track is not None]
         pulls = [
-            Pull(find_seconds(key.frame, records, seconds), track, config.pull_s if key.pull_s is None else key.pull_s)
+            Pull(find_seconds(key.frame, followed), track, config.pull_s if key.pull_s is None else key.pull_s)
             for key, track in later
         ]
         dioptres = pull_focus(first, pulls, seconds, config.speed_dpt_s)
@@ -127,46 +132,33 @@ def set_focus(
         dioptres, lens = focus_on_two(config, focus, lens, [track for track in tracks if track is not None])
         dioptres = limit_speed(dioptres, seconds, config.speed_dpt_s)
     else:
-        point = track_point(config, scale, observed, 0, leans, seconds) if focus.mode == "point" else None
+        point = track_point(config, scale, followed, 0) if focus.mode == "point" else None
         plain = on_eyes if focus.mode == "eyes" else on_subject
         dioptres = limit_speed(plain if point is None else point, seconds, config.speed_dpt_s)
     return clip_distance(1 / np.maximum(dioptres, 1 / FARTHEST_FOCUS_M), lens), lens
 
 
 def iter_tracks(
-    config: FocusConfig,
-    focus: ShotFocus,
-    scale: MetricScale,
-    observed: Sequence[Observation],
-    on_subject: Track,
-    on_eyes: Track,
-    leans: Sequence[Lean],
-    seconds: Track,
+    config: FocusConfig, focus: ShotFocus, scale: MetricScale, followed: Followed, on_subject: Track, on_eyes: Track
 ) -> Iterator[Track | None]:
     """(n,) dioptres of every key's or subject's target in turn; None for a point that the frames never reach."""
     number = 0
     for target in [key.target for key in focus.keys] + [item.target for item in focus.subjects]:
         if target.distance_m is not None:
-            yield np.full(len(seconds), 1 / target.distance_m)
+            yield np.full(len(followed.seconds), 1 / target.distance_m)
         elif target.on_eyes:
             yield on_eyes
         elif target.point is None:
             yield on_subject
         else:
-            yield track_point(config, scale, observed, number, leans, seconds)
+            yield track_point(config, scale, followed, number)
             number += 1
 
 
-def track_point(
-    config: FocusConfig,
-    scale: MetricScale,
-    observed: Sequence[Observation],
-    number: int,
-    leans: Sequence[Lean],
-    seconds: Track,
-) -> Track | None:
+def track_point(config: FocusConfig, scale: MetricScale, followed: Followed, number: int) -> Track | None:
     """Dioptres of a followed point, smooth; before its first frame it is where it is first seen."""
-    sights = [(place, item.points[number]) for place, item in enumerate(observed)]
+    sights = [(place, item.points[number]) for place, item in enumerate(followed.observed)]
+    leans = followed.leans
     seen = [
         (place, leans[place].raise_to_reference(sight.disparity, sight.row) if sight.is_on_subject else sight.disparity)
         for place, sight in sights
@@ -175,8 +167,9 @@ def track_point(
     if not seen:
         return None
     places, values = zip(*seen, strict=True)
-    filled = np.interp(np.arange(len(observed)), places, values)
-    return np.array([scale.to_metric(value) for value in steady_track(filled, seconds, config.smoothing_s)])
+    filled = np.interp(np.arange(len(sights)), places, values)
+    steady = steady_track(filled, followed.seconds, config.smoothing_s)
+    return np.array([scale.to_metric(value) for value in steady])
 
 
 def focus_on_two(config: FocusConfig, focus: ShotFocus, lens: Lens, tracks: list[Track]) -> tuple[Track, Lens]:
@@ -200,13 +193,13 @@ def focus_on_two(config: FocusConfig, focus: ShotFocus, lens: Lens, tracks: list
     return (near + far) / 2, replace(lens, f_number=max(lens.f_number, float(np.ceil(wanted * 100) / 100)))
 
 
-def find_seconds(frame: int, records: Sequence[FrameRecord], seconds: Track) -> float:
+def find_seconds(frame: int, followed: Followed) -> float:
     """Presentation time of a source frame, carried on at the shot's own rate beyond its ends."""
-    first = records[0].index
+    seconds, place = followed.seconds, frame - followed.first_frame
     step = (seconds[-1] - seconds[0]) / (len(seconds) - 1) if len(seconds) > 1 else 1 / 24
-    if first <= frame < first + len(seconds):
-        return float(seconds[frame - first])
-    return float(seconds[0] + (frame - first) * step)
+    if 0 <= place < len(seconds):
+        return float(seconds[place])
+    return float(seconds[0] + place * step)
 
 
 def require_focusable(distance_m: float, lens: Lens) -> None:

@@ -4,9 +4,11 @@ scripts/bench quality [--set DIR] [--crop PX] [--light-fields N] [--backend NAME
 
 --set DIR: sub-folders with meta.json, sharp.exr, depth.exr and dof_*.exr (stills), or *_####.exr with flow (videos).
 PSNR is of display-encoded values clipped to 0..1; `edge` over pixels nearer to a depth step (10 %) than the largest coc
-radius; `flicker` is the change along the motion relative to the truth's (ideal 1). Light fields also print how first and
-second differences of a 1 cm dolly and of a focus pull compare with the truth's (ideal 1), without and with strands of hair
-half a pixel wide, which no depth map of whole pixels holds.
+radius; `flicker` is the change along the motion relative to the truth's (ideal 1). Where a clip has a second seed of every
+picture (`sharp_seed2`, `dof_seed2` in meta.json, as `scripts/cycles_scenes.py` writes them), `noise taken out` is the same
+ratio of what both seeds' changes have in common, root mean square. Light fields also print how first and second differences
+of a 1 cm dolly and of a focus pull compare with the truth's (ideal 1), without and with strands of hair half a pixel wide,
+which no depth map of whole pixels holds.
 """
 
 from __future__ import annotations
@@ -72,21 +74,29 @@ def score_folder(folder: Path, crop: int, config: BokehConfig) -> None:
 
 
 def score_video(folder: Path, meta: dict[str, Any], crop: int, config: BokehConfig) -> None:
-    """PSNR and flicker ratio of a clip with flow."""
+    """PSNR and flicker ratio of a clip with flow; with a second seed of every picture, the ratio free of noise as well."""
+    seeds = ("", "_seed2") if "dof_seed2" in meta["frames"][0] else ("",)
+    depths, flows = ([read_exr(folder / frame[key]) for frame in meta["frames"]] for key in ("depth", "flow"))
     rows: list[tuple[float, float]] = []
-    frames: list[np.ndarray] = []
-    truths: list[np.ndarray] = []
-    depths: list[np.ndarray] = []
-    flows: list[np.ndarray] = []
-    for frame in meta["frames"]:
-        sharp, depth, truth, flow = (read_exr(folder / frame[key]) for key in ("sharp", "depth", "dof", "flow"))
-        row, image = score_still(sharp, depth, truth, lens_of(meta, frame), frame["focus_m"], crop, config)
-        rows.append(row)
-        for held, value in zip((frames, truths, depths, flows), (image, truth, depth, flow), strict=True):
-            held.append(value)
-    ratio = measure_flicker(frames, flows, depths) / measure_flicker(truths, flows, depths)
+    ours: list[list[np.ndarray]] = []
+    true: list[list[np.ndarray]] = []
+    for seed in seeds:
+        frames, truths = [], []
+        for frame, depth in zip(meta["frames"], depths, strict=True):
+            sharp, truth = (read_exr(folder / frame[key + seed]) for key in ("sharp", "dof"))
+            row, image = score_still(sharp, depth, truth, lens_of(meta, frame), frame["focus_m"], crop, config)
+            rows.append(row)
+            frames.append(image)
+            truths.append(truth)
+        ours.append(follow_changes(frames, flows, depths))
+        true.append(follow_changes(truths, flows, depths))
     value, edge = np.mean(rows, axis=0)
-    show(meta["scene"], f"{len(rows)} frames", value, edge, ratio)
+    ratio = np.abs(np.concatenate(ours[0])).mean() / np.abs(np.concatenate(true[0])).mean()
+    show(meta["scene"], f"{len(flows)} frames", value, edge, float(ratio))
+    if len(seeds) == 2:
+        print(
+            f"{meta['scene']:<18}{'noise taken out':<16}{measure_common(ours) / measure_common(true):23.3f}", flush=True
+        )
 
 
 def score_light_fields(count: int, crop: int, config: BokehConfig) -> None:
@@ -162,9 +172,9 @@ def edge_band(depth: np.ndarray, coc: np.ndarray) -> np.ndarray:
     return cv2.distanceTransform(is_flat, cv2.DIST_L2, 5) <= reach
 
 
-def measure_flicker(frames: list[np.ndarray], flows: list[np.ndarray], depths: list[np.ndarray]) -> float:
-    """Mean display change along the motion, where the flow stays inside and on the same depth (8 %)."""
-    total, count = 0.0, 0
+def follow_changes(frames: list[np.ndarray], flows: list[np.ndarray], depths: list[np.ndarray]) -> list[np.ndarray]:
+    """Display changes (n,3) along the motion per step, where the flow stays inside and on the same depth (8 %)."""
+    changes = []
     height, width = depths[0].shape
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     for i, flow in enumerate(flows[:-1]):
@@ -173,9 +183,14 @@ def measure_flicker(frames: list[np.ndarray], flows: list[np.ndarray], depths: l
         depth = cv2.remap(depths[i + 1], at_x, at_y, cv2.INTER_NEAREST)
         is_inside = (at_x >= 0) & (at_y >= 0) & (at_x <= width - 1) & (at_y <= height - 1)
         is_same = is_inside & (np.abs(depth - depths[i]) < 0.08 * depths[i])
-        total += float(np.abs(warped - encode(frames[i]))[is_same].mean(-1).sum())
-        count += int(is_same.sum())
-    return total / max(count, 1)
+        changes.append((warped - encode(frames[i]))[is_same])
+    return changes
+
+
+def measure_common(seeds: list[list[np.ndarray]]) -> float:
+    """Root mean square of what the changes of two seeds have in common: their noise, being independent, is no part of it."""
+    first, second = (np.concatenate(seed) for seed in seeds)
+    return float(np.sqrt(max((first * second).mean(), 1e-12)))
 
 
 def encode(linear: np.ndarray) -> np.ndarray:

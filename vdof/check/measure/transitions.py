@@ -29,7 +29,7 @@ _ONE_WAY_S = 0.12
 """The same for a change one way, which may be sudden; the median before it keeps steps and takes pulses out."""
 _ONE_WAY = 0.25
 """Share of a slow change that may run against it where it goes one way only."""
-_SETTLE_S = 0.8
+_SETTLE_S = 0.4
 """How long focus may go on after a pull, once too far and back."""
 _RESTLESS = 2
 """Most turns without a rest in an intended change: focus that passes through a plane makes one each way."""

@@ -126,9 +126,9 @@ def carry(own: Measured, neighbour: np.ndarray | None, link: Link | None, step: 
     from vdof.stabilise.smooth_numba import carry_rows
 
     result = np.empty_like(neighbour)
-    maps = (own.disparity, own.lowest, own.highest, own.weight, neighbour, link.flow, link.trust, link.growth)
-    numbers = (np.float32(v) for v in (step.gain, step.offset, step.far, kappa, 1 / own.tolerance, _EASE))
-    run_rows(carry_rows, 0, len(result), *maps, *numbers, result, step=_ROWS)
+    maps = (own.disparity, own.lowest, own.highest, own.weight), neighbour, (link.flow, link.trust, link.growth)
+    numbers = (step.gain, step.offset, step.far, kappa, 1 / own.tolerance, _EASE)
+    run_rows(carry_rows, 0, len(result), *maps, tuple(map(np.float32, numbers)), result, step=_ROWS)
     return result
 
 

@@ -50,26 +50,11 @@ def measure_rows(y0, y1, disparity, scale, shift, reach, per_edge, least, level,
 
 
 @compiled
-def carry_rows(  # type: ignore[no-untyped-def]
-    y0,
-    y1,
-    level,
-    lowest,
-    highest,
-    weight,
-    before,
-    flow,
-    trust,
-    growth,
-    gain,
-    offset,
-    far,
-    kappa,
-    per_tolerance,
-    ease,
-    result,
-):
+def carry_rows(y0, y1, own, before, link, numbers, result):  # type: ignore[no-untyped-def]
     """The running sum (h,w,2: total, count) at a frame from its neighbour's, fetched along the flow where it is believed."""
+    level, lowest, highest, weight = own
+    flow, trust, growth = link
+    gain, offset, far, kappa, per_tolerance, ease = numbers
     h, w = level.shape
     per_width = one / np.float32(w)
     trust_row, growth_row = np.empty(trust.shape[1], np.float32), np.empty(growth.shape[1], np.float32)

@@ -80,6 +80,7 @@ compile_kernel(triton_lights._shine_kernel, PARTS=2, HAS_CUT=True, HAS_RIM=True,
 compile_kernel(triton_layers._strands_kernel, BLOCK=128)
 compile_kernel(triton_layers._behind_kernel, BLOCK=128)
 compile_kernel(triton_unmix._unmix_kernel, BLOCK=64)
+compile_kernel(triton_unmix._clean_kernel, BLOCK=64)
 """
 
 

@@ -23,14 +23,22 @@ def group_borders(lowest: float, highest: float) -> NDArray[np.float32]:
 
 
 def fine_borders(borders: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Whole radii over the range of `borders`: groups one pixel wide, in which rays are traced without gaps."""
-    return np.arange(np.floor(borders[0]) - 1, np.ceil(borders[-1]) + 2, dtype=np.float32)
+    """Whole radii over all that `borders` parts, the first and the last group too: groups one pixel wide, in which rays are
+    traced without gaps."""
+    first, last = borders[[0, -1]] + _half_steps(borders)
+    return np.arange(np.floor(first) - 1, np.ceil(last) + 2, dtype=np.float32)
 
 
 def middle_of_groups(borders: NDArray[np.float32]) -> NDArray[np.float32]:
     """A radius inside each of the groups that `borders` parts."""
-    ends = FIRST_STEP / 2 + GROWTH / 2 * np.abs(borders[[0, -1]])
-    return np.concatenate([borders[:1] - ends[0], (borders[1:] + borders[:-1]) / 2, borders[-1:] + ends[1]])
+    first, last = borders[[0, -1]] + _half_steps(borders)
+    return np.concatenate([[first], (borders[1:] + borders[:-1]) / 2, [last]]).astype(np.float32)
+
+
+def _half_steps(borders: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(2,) from the first and the last border outward to beyond the centre of their groups."""
+    half = FIRST_STEP / 2 + GROWTH / 2 * np.abs(borders[[0, -1]])
+    return np.array([-half[0], half[1]], np.float32)
 
 
 def _climb(reach: float) -> list[float]:

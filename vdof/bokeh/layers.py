@@ -1,7 +1,8 @@
 """What a backend splats: the picture's own pixels, what they hide, and the mixed pixels on depth edges taken apart.
 
-Three layers: OWN holds every pixel; BEHIND what a blurred or transparent edge reveals; RIM the share of a nearer surface
-in a pixel that the depth map gives to the farther one (a hair's border, the rim of a lamp).
+Four layers: OWN holds every pixel; BEHIND what a blurred or transparent edge reveals; RIM the share of a nearer surface
+in a pixel that the depth map gives to the farther one (a hair's border, the rim of a lamp); BEYOND what lies behind BEHIND,
+where that is itself blurred or has an edge nearby.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-OWN, BEHIND, RIM = 0, 1, 2
-GROUP_SHIFT = (0, 1, 0)
+OWN, BEHIND, RIM, BEYOND = 0, 1, 2, 3
+LAYERS = 4
+GROUP_SHIFT = (0, 1, 0, 1)
 """Groups by which a layer sorts behind its own radius."""
 
 BIN = 4
@@ -38,7 +40,7 @@ REVEAL_STEP = (1.5, 2.0)
 """... and what is found there is shown when it does."""
 DENSE_EDGE = (0.3, 0.5)
 """Radii that differ by more than this, px, within 3x3 pixels near an edge may be strands behind strands."""
-DENSE_STEP = (0.2, 0.3)
+DENSE_STEP = (0.2, 0.5)
 """What lies farther than a strand by more than this, px, and near it, is behind it..."""
 DENSE_WINDOW, DENSE_SPREAD = 2, 3.0
 """... within so many pixels on every side, weighted exp(-distance^2 / DENSE_SPREAD) over the step..."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from vdof.bokeh.layers import (
     BEHIND,
     BEHIND_STEP,
+    BEYOND,
     BIN,
     DENSE_EDGE,
     DENSE_LEAST,
@@ -26,6 +27,7 @@ from vdof.bokeh.layers import (
     DENSE_WINDOW,
     EDGE,
     FAR_STEP,
+    LAYERS,
     MIXED_EDGE,
     OWN,
     REACH_FADE,
@@ -54,9 +56,9 @@ def split_layers(picture: NDArray[np.float32], signed: NDArray[np.float32], marg
     run_rows(_find_edges, 0, reach.shape[0], signed, spread, reach, middle, step=4)
     if not spread.max() > MIXED_EDGE[0]:
         return Layers(picture[None], signed[None], np.ones((1, height, width), f4), margin)
-    colour, radius = np.zeros((3, height, width, 3), f4), np.zeros((3, height, width), f4)
+    colour, radius = np.zeros((LAYERS, height, width, 3), f4), np.zeros((LAYERS, height, width), f4)
     colour[OWN], radius[OWN] = picture, signed
-    weight = np.zeros((3, height, width), f4)
+    weight = np.zeros((LAYERS, height, width), f4)
     weight[OWN] = 1
     unmix_edges(colour, radius, weight, spread, level)
     if reach.any():
@@ -193,29 +195,46 @@ def _add_behind(colour, radius, y, x, held, found, share):
 
 @compiled
 def _pick_behind(y0, y1, colour, radius, weight, stack, nearest, farthest, per_radius, shown, margin):
-    """Colour and radius from the level `ceil(r + 1)` and farther; never toward a nearer one, which holds the pixel itself."""
-    levels = stack.shape[0]
+    """Layers BEHIND and BEYOND from the levels of the background."""
     found = np.empty(4, np.float32)
+    bounds = (nearest, farthest, per_radius)
     for y in range(y0, y1):
-        j0, j1, v = interpolate(y - margin, f4(1 / BIN), stack.shape[1])
         for x in range(radius.shape[2]):
             own = radius[OWN, y, x]
-            share = ramp(shown[y // TILE, x // TILE] - own, SEEN_AROUND)
+            seen_around = ramp(shown[y // TILE, x // TILE] - own, SEEN_AROUND)
+            if seen_around == f4(0):
+                continue
             held = weight[BEHIND, y, x]
-            if share == f4(0) or held >= f4(1):
-                continue
-            level = (min(own + f4(BEHIND_STEP), farthest - f4(2) / per_radius) - nearest) * per_radius
-            k = max(min(int(level) + 1, levels - 1), 0)
-            next_k = min(k + 1, levels - 1)
-            t = min(max(level - f4(k - 1), f4(0)), f4(1))
-            i0, i1, u = interpolate(x - margin, f4(1 / BIN), stack.shape[2])
-            for c in range(4):
-                here, next_one = mix(stack[k], j0, j1, v, i0, i1, u, c), mix(stack[next_k], j0, j1, v, i0, i1, u, c)
-                found[c] = here + t * (next_one - here)
-            behind = min(max(found[3], nearest), farthest)
-            if held < f4(0):
-                radius[BEHIND, y, x] = max(radius[BEHIND, y, x], behind)
-                continue
-            found[3] = behind
-            share *= (f4(1) - held) * ramp(behind - own, REVEAL_STEP)
-            weight[BEHIND, y, x] = _add_behind(colour, radius, y, x, held, found, share)
+            if held < f4(1):
+                behind = _find_behind(own, y - margin, x - margin, stack, bounds, found)
+                if held < f4(0):
+                    radius[BEHIND, y, x] = max(radius[BEHIND, y, x], behind)
+                    continue
+                share = seen_around * (f4(1) - held) * ramp(behind - own, REVEAL_STEP)
+                weight[BEHIND, y, x] = _add_behind(colour, radius, y, x, held, found, share)
+            behind = radius[BEHIND, y, x]
+            share = weight[BEHIND, y, x] * ramp(shown[y // TILE, x // TILE] - behind, SEEN_AROUND)
+            share *= seen_around * ramp(behind - own, REVEAL_STEP)
+            if share > f4(0):
+                beyond = _find_behind(behind, y - margin, x - margin, stack, bounds, found)
+                weight[BEYOND, y, x] = share * ramp(beyond - behind, REVEAL_STEP)
+                colour[BEYOND, y, x] = found[:3]
+                radius[BEYOND, y, x] = beyond
+
+
+@compiled
+def _find_behind(own, y, x, stack, bounds, found):
+    """Colour and radius from the level `ceil(own + 1)` and farther; never toward a nearer one, which holds the pixel itself."""
+    nearest, farthest, per_radius = bounds
+    levels = stack.shape[0]
+    level = (min(own + f4(BEHIND_STEP), farthest - f4(2) / per_radius) - nearest) * per_radius
+    k = max(min(int(level) + 1, levels - 1), 0)
+    next_k = min(k + 1, levels - 1)
+    t = min(max(level - f4(k - 1), f4(0)), f4(1))
+    j0, j1, v = interpolate(y, f4(1 / BIN), stack.shape[1])
+    i0, i1, u = interpolate(x, f4(1 / BIN), stack.shape[2])
+    for c in range(4):
+        here, next_one = mix(stack[k], j0, j1, v, i0, i1, u, c), mix(stack[next_k], j0, j1, v, i0, i1, u, c)
+        found[c] = here + t * (next_one - here)
+    found[3] = min(max(found[3], nearest), farthest)
+    return found[3]

@@ -50,9 +50,9 @@ def unmix_edges(
     colour (3,H,W,3), radius (3,H,W), weight (3,H,W); spread (H,W) 3x3 range of radii, px; level: brightness of the frame.
     """
     picture, original = colour[OWN].copy(), radius[OWN].copy()
-    run_rows(
-        _unmix_rows, 0, original.shape[0], picture, original, spread, f4(1.5 * level), FALL, colour, radius, weight
-    )
+    knee = f4(1.5 * level)
+    run_rows(_unmix_rows, 0, original.shape[0], picture, original, spread, knee, FALL, colour, radius, weight)
+    run_rows(_clean_rows, 0, original.shape[0], colour, radius, weight, knee, FALL)
 
 
 @compiled
@@ -73,6 +73,42 @@ def _unmix_rows(y0, y1, picture, original, spread, knee, fall, colour, radius, w
                     _split_pixel(
                         picture[y, x], original[y, x] < middle, prior, clear, sides, colour, radius, weight, y, x
                     )
+
+
+@compiled
+def _clean_rows(y0, y1, colour, radius, weight, knee, fall):
+    """What a solid near pixel hides, taken again from far pixels that are no longer mixed."""
+    for y in range(y0, y1):
+        for x in range(radius.shape[2]):
+            clear = weight[BEHIND, y, x]
+            if clear <= f4(0):
+                continue
+            solid = ramp((weight[OWN, y, x] - f4(1)) / clear + f4(1), SOLID)
+            if solid > f4(0):
+                _average_far(colour, radius, y, x, solid, knee, fall)
+
+
+@compiled
+def _average_far(colour, radius, y, x, share, knee, fall):
+    """Mix `share` of the mean colour of the far side about a pixel into what is behind it."""
+    middle = f4(0.5) * (radius[OWN, y, x] + radius[BEHIND, y, x])
+    both = f4(2 * SIDES) * (radius[BEHIND, y, x] - radius[OWN, y, x])
+    red = green = blue = total = f4(0)
+    for j in range(max(0, y - WINDOW), min(radius.shape[1], y + WINDOW + 1)):
+        for i in range(max(0, x - WINDOW), min(radius.shape[2], x + WINDOW + 1)):
+            far = f4(0.5) + (radius[OWN, j, i] - middle) / both
+            if far > f4(0):
+                p = colour[OWN, j, i]
+                w = min(far, f4(1)) * fall[(j - y) ** 2 + (i - x) ** 2] / (knee + max(p[0], p[1], p[2]))
+                red += w * p[0]
+                green += w * p[1]
+                blue += w * p[2]
+                total += w
+    if total > f4(0):
+        behind = colour[BEHIND, y, x]
+        behind[0] += share * (red / total - behind[0])
+        behind[1] += share * (green / total - behind[1])
+        behind[2] += share * (blue / total - behind[2])
 
 
 @compiled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch import Tensor
 from vdof.bokeh.layers import (
     BEHIND,
     BEHIND_STEP,
+    BEYOND,
     BIN,
     DENSE_EDGE,
     DENSE_LEAST,
@@ -23,6 +25,7 @@ from vdof.bokeh.layers import (
     EDGE_DOUBT,
     EDGE_TRUST,
     FAR_STEP,
+    LAYERS,
     MIXED_EDGE,
     OWN,
     REACH_FADE,
@@ -43,13 +46,12 @@ def split_layers(picture: Tensor, signed: Tensor, margin: int, level: float) -> 
     spread, shown = find_edges(signed, margin)
     if not bool((spread > MIXED_EDGE[0]).any()):
         return Layers(picture[None], signed[None], torch.ones_like(signed)[None], margin)
-    nothing = torch.zeros_like(signed)
-    colour = torch.stack([picture, torch.zeros_like(picture), torch.zeros_like(picture)])
-    radius, weight = torch.stack([signed, nothing, nothing]), torch.stack([nothing + 1, nothing, nothing])
+    colour, radius = picture.new_zeros(LAYERS, *picture.shape), signed.new_zeros(LAYERS, *signed.shape)
+    weight = torch.zeros_like(radius)
+    colour[OWN], radius[OWN], weight[OWN] = picture, signed, 1.0
     unmix_edges(colour, radius, weight, spread, level)
-    seen_around = ramp(shown - radius[OWN], SEEN_AROUND)
-    if bool((seen_around > 0).any()):
-        add_background(colour, radius, weight, spread, seen_around, level, margin)
+    if bool((shown > radius[OWN] + SEEN_AROUND[0]).any()):
+        add_background(colour, radius, weight, spread, shown, level, margin)
     weight[BEHIND].abs_()
     return Layers(colour, radius, weight, margin)
 
@@ -59,29 +61,35 @@ def add_background(
     radius: Tensor,
     weight: Tensor,
     spread: Tensor,
-    seen_around: Tensor,
+    shown: Tensor,
     level: float,
     margin: int,
 ) -> None:
-    """Fill layer BEHIND near edges from what lies farther in layer OWN; what unmixing put there stays.
+    """Fill layers BEHIND and BEYOND near edges from what lies farther in layer OWN; what unmixing put there stays.
 
     The margin only repeats the border, so the picture alone is looked at: what is found does not depend on the largest disc.
     """
+    seen_around = ramp(shown - radius[OWN], SEEN_AROUND)
     back_strands(colour, radius, weight, spread, seen_around)
     own = radius[OWN]
     nearest, farthest = float(own.min()), float(own.max()) + 1e-3
     levels, per_radius = place_levels(nearest, farthest)
-    inner = colour[OWN, margin:-margin, margin:-margin], own[margin:-margin, margin:-margin]
-    doubt = ramp(spread, EDGE_DOUBT)[margin:-margin, margin:-margin]
-    stack = bin_pixels(*inner, doubt, nearest, per_radius, levels, 5 * level)
-    found = pick_behind(own, fill_levels(stack, pyramid_sizes(*inner[1].shape)), nearest, farthest, per_radius, margin)
-    found[3] = found[3].clamp(nearest, farthest)
+    inner = np.s_[margin:-margin, margin:-margin]
+    doubt = ramp(spread, EDGE_DOUBT)[inner]
+    stack = bin_pixels(colour[OWN][inner], own[inner], doubt, nearest, per_radius, levels, 5 * level)
+    filled, bounds = fill_levels(stack, pyramid_sizes(*doubt.shape)), (nearest, farthest, per_radius, margin)
+    found = pick_behind(own, filled, *bounds)
     held = weight[BEHIND].clone()
     is_light = (seen_around > 0) & (held < 0)
     radius[BEHIND] = torch.where(is_light, torch.maximum(radius[BEHIND], found[3]), radius[BEHIND])
     share = seen_around * (1 - held) * ramp(found[3] - own, REVEAL_STEP)
     y, x = ((held >= 0) & (share > 0)).nonzero(as_tuple=True)
     add_behind(colour, radius, weight, y, x, held[y, x], found[:, y, x].T, share[y, x])
+    found = pick_behind(radius[BEHIND], filled, *bounds)
+    share = seen_around * weight[BEHIND].clamp(min=0) * ramp(shown - radius[BEHIND], SEEN_AROUND)
+    share = share * ramp(radius[BEHIND] - own, REVEAL_STEP)
+    weight[BEYOND] = share * ramp(found[3] - radius[BEHIND], REVEAL_STEP)
+    colour[BEYOND], radius[BEYOND] = found[:3].permute(1, 2, 0), found[3]
 
 
 def add_behind(
@@ -202,7 +210,8 @@ def pick_behind(
         below = torch.lerp(at(j1, i0), at(j1, i1), u[None, :, None])
         return torch.lerp(above, below, v[:, None, None])
 
-    return torch.lerp(sample(k), sample((k + 1).clamp(max=levels - 1)), share[..., None]).permute(2, 0, 1)
+    found = torch.lerp(sample(k), sample((k + 1).clamp(max=levels - 1)), share[..., None]).permute(2, 0, 1)
+    return torch.cat([found[:3], found[3:].clamp(nearest, farthest)])
 
 
 def _cells(size: int, margin: int, cells: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:

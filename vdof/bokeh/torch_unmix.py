@@ -45,6 +45,7 @@ def unmix_edges(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, 
     nearer = 0.5 * (low + high)[k] - signed[y[k], x[k]]
     prior = ramp(nearer / (high - low)[k], PRIOR_RAMP)
     split_pixels(y[k], x[k], nearer > 0, prior, clear[k], sides[k], colour, radius, weight)
+    clean_behind(colour, radius, weight, 1.5 * level)
 
 
 def look_around(signed: Tensor, spread: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -143,6 +144,27 @@ def split_pixels(
     colour[RIM, y, x] = near_rim * ~n
     radius[RIM, y, x] = sides[:, 0, 4] * ~is_near
     weight[RIM, y, x] = clear * (coverage - RIM_LEAST).clamp(min=0) / (1 - RIM_LEAST) * ~is_near
+
+
+def clean_behind(colour: Tensor, radius: Tensor, weight: Tensor, knee: float) -> None:
+    """What a solid near pixel hides, taken again from far pixels that are no longer mixed."""
+    solid = ramp((weight[OWN] - 1) / weight[BEHIND].clamp(min=1e-20) + 1, SOLID)
+    y, x = ((weight[BEHIND] > 0) & (solid > 0)).nonzero(as_tuple=True)
+    height, width = solid.shape
+    own, behind = radius[OWN, y, x], radius[BEHIND, y, x]
+    middle, both = 0.5 * (own + behind), 2 * SIDES * (behind - own)
+    trust = 1 / (knee + colour[OWN].amax(2))
+    values = torch.cat([colour[OWN], torch.ones_like(trust)[..., None]], 2)
+    sums = values.new_zeros(y.numel(), 4)
+    for dy in range(-WINDOW, WINDOW + 1):
+        for dx in range(-WINDOW, WINDOW + 1):
+            j, i = (y + dy).clamp(0, height - 1), (x + dx).clamp(0, width - 1)
+            is_inside = (j == y + dy) & (i == x + dx)
+            far = (0.5 + (radius[OWN, j, i] - middle) / both).clamp(0, 1)
+            w = far * trust[j, i] * math.exp(-(dy * dy + dx * dx) / SPREAD) * is_inside
+            sums += w[:, None] * values[j, i]
+    mean = torch.where(sums[:, 3:] > 0, sums[:, :3] / sums[:, 3:].clamp(min=1e-20), colour[BEHIND, y, x])
+    colour[BEHIND, y, x] = torch.lerp(colour[BEHIND, y, x], mean, solid[y, x, None])
 
 
 def _between(value: Tensor, low: Tensor, high: Tensor) -> Tensor:

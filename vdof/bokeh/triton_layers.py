@@ -13,7 +13,7 @@ import triton.language as tl
 from torch import Tensor
 
 from vdof.bokeh import layers as settings
-from vdof.bokeh.layers import BEHIND, OWN, Layers, place_levels, pyramid_sizes, ramp
+from vdof.bokeh.layers import BEHIND, LAYERS, OWN, Layers, place_levels, pyramid_sizes, ramp
 from vdof.bokeh.torch_layers import bin_pixels, fill_levels, find_edges
 from vdof.bokeh.triton_sources import ramp as ramp_of
 from vdof.bokeh.triton_unmix import unmix_edges
@@ -37,8 +37,9 @@ def split_layers(picture: Tensor, signed: Tensor, margin: int, level: float) -> 
     """Picture (H,W,3) and radius (H,W) -> the picture's own layer, what lies behind it and between."""
     height, width = signed.shape
     spread, shown = find_edges(signed, margin)
-    colour = F.pad(picture[None], (0, 0, 0, 0, 0, 0, 0, 2))
-    radius, weight = (F.pad(part[None], (0, 0, 0, 0, 0, 2)) for part in (signed, torch.ones_like(signed)))
+    more = LAYERS - 1
+    colour = F.pad(picture[None], (0, 0, 0, 0, 0, 0, 0, more))
+    radius, weight = (F.pad(part[None], (0, 0, 0, 0, 0, more)) for part in (signed, torch.ones_like(signed)))
     unmix_edges(picture, signed, spread, 1.5 * level, colour, radius, weight)
     grid = (height, triton.cdiv(width, BLOCK))
     _strands_kernel[grid](colour, radius, weight, spread, shown, height, width, BLOCK=BLOCK)
@@ -117,37 +118,57 @@ def _behind_kernel(
     colour, radius, weight, shown, filled, height, width, margin, levels, rows, columns, nearest, farthest, per_radius,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Fill layer BEHIND near edges from the level safely behind each pixel; what unmixing put there stays."""
+    """Fill layers BEHIND and BEYOND near edges from the level safely behind each pixel; what unmixing put there stays."""
     y, x = tl.program_id(0), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    at = y.to(tl.int64) * width + x
+    at, layer = y.to(tl.int64) * width + x, height.to(tl.int64) * width
     own = tl.load(radius + at, mask=x < width, other=1e9)
-    share = ramp_of(tl.load(shown + at, mask=x < width, other=0.0) - own, SEEN_AROUND, SEEN_AROUND_FULLY)
-    is_seen_around = share > 0
-    at += height.to(tl.int64) * width
-    held = tl.load(weight + at, mask=is_seen_around, other=1.0)
-    is_light, is_open = held < 0, (held >= 0) & (held < 1)
-    if tl.max((is_light | is_open).to(tl.int32), 0) > 0:
-        level = (tl.minimum(own + BEHIND_STEP, farthest - 2 / per_radius) - nearest) * per_radius
-        k = tl.minimum(tl.maximum(level.to(tl.int32) + 1, 0), levels - 1)
-        t = tl.minimum(tl.maximum(level - (k - 1), 0.0), 1.0)
-        size = rows * columns
-        here, beyond = filled + k * 4 * size, filled + tl.minimum(k + 1, levels - 1) * 4 * size
-        place = (y - margin, x - margin, rows, columns, is_seen_around)
-        depth = _mix(here + 3 * size, beyond + 3 * size, t, *place)
-        depth = tl.minimum(tl.maximum(depth, nearest), farthest)
+    reach = tl.load(shown + at, mask=x < width, other=0.0)
+    seen_around = ramp_of(reach - own, SEEN_AROUND, SEEN_AROUND_FULLY)
+    is_seen_around = seen_around > 0
+    if tl.max(is_seen_around.to(tl.int32), 0) > 0:
+        at += layer
+        held = tl.load(weight + at, mask=is_seen_around, other=1.0)
         seen = tl.load(radius + at, mask=is_seen_around, other=0.0)
-        share *= (1 - held) * ramp_of(depth - own, REVEAL_STEP, REVEAL_STEP_FULLY)
+        is_light, is_open = held < 0, (held >= 0) & (held < 1)
+        bounds = (y - margin, x - margin, rows, columns, levels, nearest, farthest, per_radius)
+        level, depth = _find_behind(filled, own, is_light | is_open, *bounds)
+        share = seen_around * (1 - held) * ramp_of(depth - own, REVEAL_STEP, REVEAL_STEP_FULLY)
         part = share / tl.maximum(held + share, 1e-6)
         for c in tl.static_range(3):
             was = tl.load(colour + at * 3 + c, mask=is_open, other=0.0)
-            value = _mix(here + c * size, beyond + c * size, t, *place)
+            value = _colour_behind(filled, level, is_open, c, *bounds)
             tl.store(colour + at * 3 + c, was + part * (value - was), mask=is_open)
-        tl.store(
-            radius + at,
-            tl.where(is_light, tl.maximum(seen, depth), seen + part * (depth - seen)),
-            mask=is_light | is_open,
-        )
-        tl.store(weight + at, held + share, mask=is_open)
+        seen = tl.where(is_light, tl.maximum(seen, depth), seen + tl.where(is_open, part, 0.0) * (depth - seen))
+        held = tl.where(is_open, held + share, held)
+        tl.store(radius + at, seen, mask=is_light | is_open)
+        tl.store(weight + at, held, mask=is_open)
+        at += 2 * layer
+        share = seen_around * held * ramp_of(reach - seen, SEEN_AROUND, SEEN_AROUND_FULLY)
+        share *= ramp_of(seen - own, REVEAL_STEP, REVEAL_STEP_FULLY)
+        is_beyond = is_seen_around & (share > 0)
+        level, depth = _find_behind(filled, seen, is_beyond, *bounds)
+        for c in tl.static_range(3):
+            tl.store(colour + at * 3 + c, _colour_behind(filled, level, is_beyond, c, *bounds), mask=is_beyond)
+        tl.store(radius + at, depth, mask=is_beyond)
+        tl.store(weight + at, share * ramp_of(depth - seen, REVEAL_STEP, REVEAL_STEP_FULLY), mask=is_beyond)
+
+
+@triton.jit
+def _find_behind(filled, own, mask, y, x, rows, columns, levels, nearest, farthest, per_radius):
+    """The level of what lies safely behind radius `own` at the pixels (x, y), and its radius."""
+    level = (tl.minimum(own + BEHIND_STEP, farthest - 2 / per_radius) - nearest) * per_radius
+    depth = _colour_behind(filled, level, mask, 3, y, x, rows, columns, levels, nearest, farthest, per_radius)
+    return level, tl.minimum(tl.maximum(depth, nearest), farthest)
+
+
+@triton.jit
+def _colour_behind(filled, level, mask, channel, y, x, rows, columns, levels, nearest, farthest, per_radius):
+    """One of r, g, b, radius at a level of the background."""
+    k = tl.minimum(tl.maximum(level.to(tl.int32) + 1, 0), levels - 1)
+    t = tl.minimum(tl.maximum(level - (k - 1), 0.0), 1.0)
+    plane = filled + channel * rows * columns
+    here, beyond = plane + k * 4 * rows * columns, plane + tl.minimum(k + 1, levels - 1) * 4 * rows * columns
+    return _mix(here, beyond, t, y, x, rows, columns, mask)
 
 
 @triton.jit

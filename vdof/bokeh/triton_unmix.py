@@ -27,14 +27,14 @@ EXCESS, EXCESS_COVERAGE = tl.constexpr(settings.EXCESS), tl.constexpr(settings.E
 def unmix_edges(
     picture: Tensor, signed: Tensor, spread: Tensor, knee: float, colour: Tensor, radius: Tensor, weight: Tensor
 ) -> None:
-    """Take the mixed pixels of `picture` (H,W,3) with radius `signed` (H,W) apart; writes into the layers colour (3,H,W,3),
-    radius (3,H,W) and weight (3,H,W), as `unmix_edges` of `vdof.bokeh.torch_unmix`."""
+    """Take the mixed pixels of `picture` (H,W,3) with radius `signed` (H,W) apart; writes into the layers colour (L,H,W,3),
+    radius (L,H,W) and weight (L,H,W), as `unmix_edges` of `vdof.bokeh.torch_unmix`."""
     low, high, around = look_around(signed, spread)
     height, width = signed.shape
-    _unmix_kernel[(height, triton.cdiv(width, BLOCK))](
-        *(picture, signed, spread, around, low, high, colour, radius, weight, height, width, knee),
-        BLOCK=BLOCK,
-    )
+    grid = (height, triton.cdiv(width, BLOCK))
+    seen = (picture, signed, spread, around, low, high)
+    _unmix_kernel[grid](*seen, colour, radius, weight, height, width, knee, BLOCK=BLOCK)
+    _clean_kernel[grid](colour, radius, weight, height, width, knee, BLOCK=BLOCK)
 
 
 @triton.jit
@@ -188,3 +188,40 @@ def _split(seen, coverage, clear, own, is_near, near, far, near_r, far_r, colour
     tl.store(colour + layer * 6 + to, near_rim, mask=rim3)
     tl.store(radius + layer * 2 + at, near_r, mask=is_rim)
     tl.store(weight + layer * 2 + at, clear * tl.maximum(coverage - RIM_LEAST, 0.0) / (1 - RIM_LEAST), mask=is_rim)
+
+
+@triton.jit
+def _clean_kernel(colour, radius, weight, height, width, knee, BLOCK: tl.constexpr):
+    """What a solid near pixel hides, taken again from far pixels that are no longer mixed."""
+    y, x = tl.program_id(0), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    at, layer = y.to(tl.int64) * width + x, height.to(tl.int64) * width
+    clear = tl.load(weight + layer + at, mask=x < width, other=0.0)
+    solid = tl.load(weight + at, mask=x < width, other=0.0)
+    solid = ramp((solid - 1) / tl.maximum(clear, 1e-20) + 1, SOLID, SOLID_FULLY)
+    is_solid = (clear > 0) & (solid > 0)
+    if tl.max(is_solid.to(tl.int32), 0) > 0:
+        mean = _average_far(colour, radius, x, y, at, layer, is_solid, height, width, knee, BLOCK)
+        total, channel = _pick(mean, 3), tl.arange(0, 4)[None, :]
+        is_solid &= total > 0
+        was = _load(colour + layer * 3, at, is_solid)
+        was += solid[:, None] * (mean / tl.maximum(total, 1e-20)[:, None] - was)
+        tl.store(colour + (layer + at)[:, None] * 3 + channel, was, mask=is_solid[:, None] & (channel < 3))
+
+
+@triton.jit
+def _average_far(colour, radius, x, y, at, layer, mask, height, width, knee, BLOCK: tl.constexpr):
+    """Weighted sums (BLOCK,4) of r, g, b and 1 over the far side about pixels."""
+    total = tl.zeros([BLOCK, 4], tl.float32)
+    near = tl.load(radius + at, mask=mask, other=0.0)
+    far = tl.load(radius + layer + at, mask=mask, other=1.0)
+    n = 0
+    while n < (2 * WINDOW + 1) * (2 * WINDOW + 1):
+        dy, dx = n // (2 * WINDOW + 1) - WINDOW, n % (2 * WINDOW + 1) - WINDOW
+        is_inside = mask & (y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width)
+        there = at + dy * width + dx
+        tone, r = _load(colour, there, is_inside), tl.load(radius + there, mask=is_inside, other=0.0)
+        w = tl.exp(-(dy * dy + dx * dx) / SPREAD) / (knee + _peak(tone))
+        w *= ramp((r - 0.5 * (near + far)) / (far - near), -SIDES, SIDES)
+        total += tl.where(is_inside, w, 0.0)[:, None] * tone
+        n += 1
+    return total

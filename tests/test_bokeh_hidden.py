@@ -1,0 +1,51 @@
+"""What lies behind blurred things in front of a sharp background."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.test_bokeh_still import meeting_scene
+from vdof import Lens
+from vdof.bokeh import BokehConfig, numba_layers, render_coc, torch_layers
+from vdof.bokeh.ladder import fine_borders, group_borders
+from vdof.bokeh.layers import BEYOND, margin_of
+from vdof.bokeh.numba_backend import pad
+
+BACKENDS = ["numba", "torch"]
+
+
+def leaf_scene() -> tuple[torch.Tensor, torch.Tensor]:
+    """A dark leaf from column 32 on, its edge a mixed pixel on each side, before a white wall in focus: rgb, radius, px."""
+    rgb, radius = torch.ones(1, 3, 48, 64), torch.zeros(1, 1, 48, 64)
+    rgb[..., 32:], radius[..., 32:] = 0.02, -14.0
+    rgb[..., 31], rgb[..., 32] = 0.7, 0.3
+    return rgb, radius
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_line_follows_the_edge_of_a_blurred_leaf(backend):
+    rgb, radius = leaf_scene()
+    row = render_coc(rgb, 2 * radius, Lens(), BokehConfig(backend=backend))[0, 0, 24, 22:44]
+    assert row.diff().max() < 0.002
+
+
+def test_what_lies_behind_the_second_surface_is_the_same_in_both_backends():
+    rgb, radius = meeting_scene()
+    picture, signed = rgb[0].permute(1, 2, 0).contiguous(), radius[0, 0]
+    margin = margin_of(float(signed.max()))
+    padded = [pad(part.numpy(), margin) for part in (picture, signed)]
+    compiled = numba_layers.split_layers(*padded, margin, 0.2)
+    portable = torch_layers.split_layers(*(torch.from_numpy(part) for part in padded), margin, 0.2)
+    assert compiled.weight[BEYOND].max() > 0.9
+    assert compiled.radius[BEYOND].max() > 11
+    assert np.abs(compiled.weight[BEYOND] - portable.weight[BEYOND].numpy()).max() < 1e-3
+    is_there = compiled.weight[BEYOND] > 1e-3
+    assert np.abs(compiled.colour[BEYOND] - portable.colour[BEYOND].numpy())[is_there].max() < 1e-4
+
+
+def test_rays_are_traced_in_steps_of_a_pixel_over_all_radii():
+    for reach in (20.0, 45.0, 47.5):
+        borders = fine_borders(group_borders(-reach, reach))
+        assert borders[0] <= -reach
+        assert borders[-1] >= reach
+        assert (borders[1:] - borders[:-1] == 1).all()

@@ -148,7 +148,7 @@ def export(options: argparse.Namespace) -> None:
     """Write the averaged network, batch norms folded, to `options.weights` and its graph beside; log size and hash."""
     average = Training.resume(options.work / "last.pt").average
     if options.halfway:
-        follow(average, Training.resume(options.halfway).average, 0.5)
+        follow(average, Training.resume(options.halfway).average, options.share)
     net = fold_batch_norm(average)
     write_weights(net, options.weights)
     write_graph(net, options.weights.with_name(GRAPH))
@@ -188,7 +188,8 @@ def _parse() -> argparse.Namespace:
     training.add_argument("--anew", action="store_true", help="with --resume: another run, no forcing")
     exporting = commands.add_parser("export")
     exporting.add_argument("--weights", type=Path, required=True)
-    exporting.add_argument("--halfway", type=Path, help="checkpoint before the run: export the mean of both")
+    exporting.add_argument("--halfway", type=Path, help="checkpoint before the run: export weights between both")
+    exporting.add_argument("--share", type=float, default=0.5, help="with --halfway: how much the run counts")
     for command in (gathering, drawing, rendering, training, exporting):
         command.add_argument("--work", type=Path, required=True)
     return parser.parse_args()

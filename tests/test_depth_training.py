@@ -204,7 +204,7 @@ def test_training_has_no_norms_and_goes_on_where_it_was_saved(tmp_path: Path) ->
     assert later[-1] < first["disparity"]
 
 
-def test_an_export_halfway_is_the_mean_of_both_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_between_two_checkpoints_takes_its_share_of_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = training.Training.start(OneBatch(), replicas=1, batches=1)
     before = [part.clone() for part in state.average.parameters()]
     state.save(tmp_path / "before.pt")
@@ -216,9 +216,9 @@ def test_an_export_halfway_is_the_mean_of_both_checkpoints(tmp_path: Path, monke
     monkeypatch.setattr(train_depth, "fold_batch_norm", lambda net: net)
     monkeypatch.setattr(train_depth, "write_weights", lambda net, path: (written.append(net), path.write_bytes(b"")))
     monkeypatch.setattr(train_depth, "write_graph", lambda net, path: None)
-    train_depth.export(Namespace(work=tmp_path, halfway=tmp_path / "before.pt", weights=tmp_path / "net"))
+    train_depth.export(Namespace(work=tmp_path, halfway=tmp_path / "before.pt", share=0.25, weights=tmp_path / "net"))
     for mine, old in zip(written[0].parameters(), before, strict=True):
-        torch.testing.assert_close(mine, old + 0.5)
+        torch.testing.assert_close(mine, old + 0.25)
 
 
 def test_the_teachers_features_are_fed_fully_then_less_then_not() -> None:

@@ -120,7 +120,8 @@ def find_edges(radius: Tensor, margin: int) -> tuple[Tensor, Tensor]:
     for n in range(margin // TILE + 2):
         fading = torch.where(reach > n - 1, middle - REACH_FADE * (n - reach).clamp(min=0), -math.inf)
         shown = torch.maximum(shown, F.max_pool2d(fading, 2 * n + 1, 1, n))
-    return high - low, shown[0].repeat_interleave(TILE, 0).repeat_interleave(TILE, 1)[:height, :width]
+    shown = shown[0].repeat_interleave(TILE, 0).repeat_interleave(TILE, 1)
+    return high - low, shown[:height, :width].contiguous()
 
 
 def back_strands(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, seen_around: Tensor) -> None:

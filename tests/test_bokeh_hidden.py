@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+import vdof.bokeh.on_numba.layers as on_numba
+import vdof.bokeh.on_torch.layers as on_torch
 from tests.test_bokeh_still import meeting_scene
 from vdof import Lens
-from vdof.bokeh import BokehConfig, numba_layers, render_coc, torch_layers
+from vdof.bokeh import BokehConfig, render_coc
 from vdof.bokeh.ladder import fine_borders, group_borders
 from vdof.bokeh.layers import BEYOND, margin_of
-from vdof.bokeh.numba_backend import pad
+from vdof.bokeh.on_numba.backend import pad
 
 BACKENDS = ["numba", "torch"]
 
@@ -34,8 +36,8 @@ def test_what_lies_behind_the_second_surface_is_the_same_in_both_backends():
     picture, signed = rgb[0].permute(1, 2, 0).contiguous(), radius[0, 0]
     margin = margin_of(float(signed.max()))
     padded = [pad(part.numpy(), margin) for part in (picture, signed)]
-    compiled = numba_layers.split_layers(*padded, margin, 0.2)
-    portable = torch_layers.split_layers(*(torch.from_numpy(part) for part in padded), margin, 0.2)
+    compiled = on_numba.split_layers(*padded, margin, 0.2)
+    portable = on_torch.split_layers(*(torch.from_numpy(part) for part in padded), margin, 0.2)
     assert compiled.weight[BEYOND].max() > 0.9
     assert compiled.radius[BEYOND].max() > 11
     assert np.abs(compiled.weight[BEYOND] - portable.weight[BEYOND].numpy()).max() < 1e-3

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 import torch
 
+import vdof.bokeh.on_numba.layers as on_numba
+import vdof.bokeh.on_torch.layers as on_torch
 from tests.test_bokeh import impulse
 from vdof import Lens
-from vdof.bokeh import BokehConfig, HighlightsConfig, numba_layers, render_coc, torch_layers
+from vdof.bokeh import BokehConfig, HighlightsConfig, render_coc
 from vdof.bokeh.aperture import outline
 from vdof.bokeh.highlights import recover_highlights
 from vdof.bokeh.layers import BEHIND
@@ -135,8 +137,8 @@ def test_only_the_nearer_side_of_an_edge_has_something_behind_it(backend):
     radius = (9 - 4 * ((rows - 0.2) / 0.3).clamp(0, 1)) * (torch.arange(64)[:, None] < 44)
     picture = torch.where(rows < 0.3, 3.0, 0.02)[..., None].expand(64, 64, 3).contiguous()
     if backend == "numba":
-        layers = numba_layers.split_layers(picture.numpy(), radius.numpy(), 8, 0.5)
+        layers = on_numba.split_layers(picture.numpy(), radius.numpy(), 8, 0.5)
     else:
-        layers = torch_layers.split_layers(picture, radius, 8, 0.5)
+        layers = on_torch.split_layers(picture, radius, 8, 0.5)
     assert layers.weight[BEHIND, 32:42].max() == 0
     assert layers.weight[BEHIND, 46:48].min() == 1

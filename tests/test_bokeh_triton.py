@@ -54,7 +54,7 @@ COMPILE = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from vdof.bokeh import triton_layers, triton_lights, triton_splat, triton_unmix
+from vdof.bokeh.on_triton import layers, lights, splat, unmix
 
 POINTERS = set(
     "colour radius weight spread shown filled picture signed around low_at high_at borders spans gain clip ends sums coarse "
@@ -73,14 +73,14 @@ def compile_kernel(kernel, **constants):
     assert triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["cubin"]
 
 for fold in (1, 2):
-    compile_kernel(triton_splat._add_kernel, PARTS=2, FOLD=fold, HAS_CUT=True, BLOCK=128)
-compile_kernel(triton_splat._integrate_kernel, BLOCK=128)
-compile_kernel(triton_splat._composite_kernel, HAS_HALF=True, BLOCK=128)
-compile_kernel(triton_lights._shine_kernel, PARTS=2, HAS_CUT=True, HAS_RIM=True, BLOCK=128)
-compile_kernel(triton_layers._strands_kernel, BLOCK=128)
-compile_kernel(triton_layers._behind_kernel, BLOCK=128)
-compile_kernel(triton_unmix._unmix_kernel, BLOCK=64)
-compile_kernel(triton_unmix._clean_kernel, BLOCK=64)
+    compile_kernel(splat._add_kernel, PARTS=2, FOLD=fold, HAS_CUT=True, BLOCK=128)
+compile_kernel(splat._integrate_kernel, BLOCK=128)
+compile_kernel(splat._composite_kernel, HAS_HALF=True, BLOCK=128)
+compile_kernel(lights._shine_kernel, PARTS=2, HAS_CUT=True, HAS_RIM=True, BLOCK=128)
+compile_kernel(layers._strands_kernel, BLOCK=128)
+compile_kernel(layers._behind_kernel, BLOCK=128)
+compile_kernel(unmix._unmix_kernel, BLOCK=64)
+compile_kernel(unmix._clean_kernel, BLOCK=64)
 """
 
 

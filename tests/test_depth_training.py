@@ -204,7 +204,9 @@ def test_training_has_no_norms_and_goes_on_where_it_was_saved(tmp_path: Path) ->
     assert later[-1] < first["disparity"]
 
 
-def test_an_export_between_two_checkpoints_takes_its_share_of_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_between_two_checkpoints_takes_its_share_of_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     state = training.Training.start(OneBatch(), replicas=1, batches=1)
     before = [part.clone() for part in state.average.parameters()]
     state.save(tmp_path / "before.pt")

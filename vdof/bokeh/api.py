@@ -84,11 +84,11 @@ def choose_backend(name: str, device: torch.device) -> Backend:
     if chosen == "numba":
         if device.type != "cpu":
             raise BackendError(f"bokeh.backend=numba renders on the cpu, got a tensor on {device}; use auto or torch")
-        from vdof.bokeh.numba_backend import render_frame
+        from vdof.bokeh.on_numba.backend import render_frame
 
         return render_frame
-    from vdof.bokeh.torch_backend import render_frame as render_frame_torch
-    from vdof.bokeh.torch_backend import render_frame_triton
+    from vdof.bokeh.on_torch.backend import render_frame as render_frame_torch
+    from vdof.bokeh.on_torch.backend import render_frame_triton
 
     if chosen == "torch":
         return render_frame_torch

@@ -1,5 +1,5 @@
 """Lights spread by a Triton kernel: a program takes part of a row of one cell's discs, adds its spans, traces each pixel's
-ray to the light and adds what is left to the picture; step by step as `vdof.bokeh.numba_lights`."""
+ray to the light and adds what is left to the picture; step by step as `vdof.bokeh.on_numba.lights`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from vdof.bokeh.aperture import SpanTable
 from vdof.bokeh.ladder import fine_borders, middle_of_groups
 from vdof.bokeh.layers import OWN, RIM, Layers, field_of_view
 from vdof.bokeh.lights import CELL, Lights, aim
-from vdof.bokeh.torch_records import Cut, radius_at
-from vdof.bokeh.torch_splat import place_table
-from vdof.bokeh.triton_sources import clip_shift, lit_span, ramp
+from vdof.bokeh.on_torch.records import Cut, radius_at
+from vdof.bokeh.on_torch.splat import place_table
+from vdof.bokeh.on_triton.sources import clip_shift, lit_span, ramp
 
 BLOCK = 128
 """Pixels per program."""

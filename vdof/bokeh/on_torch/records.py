@@ -1,4 +1,4 @@
-"""Sources to records in torch operations; step by step as `vdof.bokeh.numba_records`."""
+"""Sources to records in torch operations; step by step as `vdof.bokeh.on_numba.records`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the Triton kernels share: ramps, and of a source its depth groups, its share at each resolution, its spans.
 
-Device functions only; step by step as `vdof.bokeh.torch_records` and `spans_at` of `vdof.bokeh.torch_splat`.
+Device functions only; step by step as `vdof.bokeh.on_torch.records` and `spans_at` of `vdof.bokeh.on_torch.splat`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lights spread in torch operations, a batch of cells at a time; step by step as `vdof.bokeh.numba_lights`."""
+"""Lights spread in torch operations, a batch of cells at a time; step by step as `vdof.bokeh.on_numba.lights`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from vdof.bokeh.aperture import SpanTable
 from vdof.bokeh.ladder import fine_borders, middle_of_groups
 from vdof.bokeh.layers import OWN, RIM, Layers, field_of_view, ramp
 from vdof.bokeh.lights import NEARER, Cones, Lights, aim
-from vdof.bokeh.torch_records import Cut, Records
-from vdof.bokeh.torch_splat import Shape, place_table, spans_at
+from vdof.bokeh.on_torch.records import Cut, Records
+from vdof.bokeh.on_torch.splat import Shape, place_table, spans_at
 
 Ladder = NDArray[np.float32]
 PATCH_PIXELS = 2**22

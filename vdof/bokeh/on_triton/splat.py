@@ -18,9 +18,9 @@ from torch import Tensor
 
 from vdof.bokeh.aperture import SpanTable
 from vdof.bokeh.layers import HALF_FROM, Layers, field_of_view
-from vdof.bokeh.torch_records import Cut
-from vdof.bokeh.torch_splat import place_table
-from vdof.bokeh.triton_sources import (
+from vdof.bokeh.on_torch.records import Cut
+from vdof.bokeh.on_torch.splat import place_table
+from vdof.bokeh.on_triton.sources import (
     FULL_VARIANCE,
     HALF_VARIANCE,
     LEAST_LIGHT,
@@ -220,7 +220,7 @@ def _composite_kernel(
     sums, coarse, out, first, margin, width, stride, coarse_rows, coarse_width, groups,
     HAS_HALF: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Lay the groups of a row of pixels over one another, front to back, as `composite` of `vdof.bokeh.torch_splat`."""
+    """Lay the groups of a row of pixels over one another, front to back, as `composite` of `vdof.bokeh.on_torch.splat`."""
     row = tl.program_id(0)
     x = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     mask, channel = (x < width)[:, None], tl.arange(0, 4)[None, :]

@@ -1,4 +1,4 @@
-"""Mixed pixels on depth edges taken apart in torch operations; step by step as `vdof.bokeh.numba_unmix`."""
+"""Mixed pixels on depth edges taken apart in torch operations; step by step as `vdof.bokeh.on_numba.unmix`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The layers on CUDA: what torch does in a few operations stays torch, what looks at windows of pixels is a Triton kernel.
 
-Step by step as `vdof.bokeh.torch_layers`.
+Step by step as `vdof.bokeh.on_torch.layers`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from torch import Tensor
 
 from vdof.bokeh import layers as settings
 from vdof.bokeh.layers import BEHIND, LAYERS, OWN, Layers, place_levels, pyramid_sizes, ramp
-from vdof.bokeh.torch_layers import bin_pixels, fill_levels, find_edges
-from vdof.bokeh.triton_sources import ramp as ramp_of
-from vdof.bokeh.triton_unmix import unmix_edges
+from vdof.bokeh.on_torch.layers import bin_pixels, fill_levels, find_edges
+from vdof.bokeh.on_triton.sources import ramp as ramp_of
+from vdof.bokeh.on_triton.unmix import unmix_edges
 
 BLOCK = 128
 """Pixels per program."""

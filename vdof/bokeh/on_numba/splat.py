@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vdof.bokeh.aperture import SpanTable
 from vdof.bokeh.layers import CLIP_ROOM, CLIP_ROOM_LEFT, FULL_CLIP, Layers, field_of_view
-from vdof.bokeh.numba_records import CHUNK, clip_shift, list_records, radius_at
+from vdof.bokeh.on_numba.records import CHUNK, clip_shift, list_records, radius_at
 from vdof.compiled import compiled, f4, inlined, u8
 from vdof.threads import run_rows
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vdof.bokeh.aperture import SpanTable
 from vdof.bokeh.layers import CLIP_ROOM, CLIP_ROOM_LEFT, FULL_CLIP, Layers, field_of_view
-from vdof.bokeh.torch_records import Cut, Records, clip_shift, list_records, radius_at
+from vdof.bokeh.on_torch.records import Cut, Records, clip_shift, list_records, radius_at
 
 BAND_BYTES = 256 * 2**20
 """Accumulators held at a time; a band has as many rows as fit."""

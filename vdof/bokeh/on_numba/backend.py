@@ -12,9 +12,9 @@ from vdof.bokeh.config import BokehConfig
 from vdof.bokeh.ladder import group_borders
 from vdof.bokeh.layers import Layers, margin_of, measure_level
 from vdof.bokeh.lights import take_lights
-from vdof.bokeh.numba_layers import split_layers
-from vdof.bokeh.numba_lights import shine
-from vdof.bokeh.numba_splat import splat
+from vdof.bokeh.on_numba.layers import split_layers
+from vdof.bokeh.on_numba.lights import shine
+from vdof.bokeh.on_numba.splat import splat
 from vdof.bokeh.tiles import splat_in_bands
 from vdof.lens import Lens
 

@@ -1,4 +1,4 @@
-"""The background layer in torch operations, for devices without numba; step by step as `vdof.bokeh.numba_layers`."""
+"""The background layer in torch operations, for devices without numba; step by step as `vdof.bokeh.on_numba.layers`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from vdof.bokeh.layers import (
     pyramid_sizes,
     ramp,
 )
-from vdof.bokeh.torch_unmix import unmix_edges
+from vdof.bokeh.on_torch.unmix import unmix_edges
 
 
 def split_layers(picture: Tensor, signed: Tensor, margin: int, level: float) -> Layers:

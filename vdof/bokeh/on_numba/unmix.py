@@ -1,4 +1,4 @@
-"""Mixed pixels on depth edges taken apart, compiled for the CPU; `vdof.bokeh.torch_unmix` says the same in torch.
+"""Mixed pixels on depth edges taken apart, compiled for the CPU; `vdof.bokeh.on_torch.unmix` says the same in torch.
 
 A pixel on a depth edge shows `I = a F + (1 - a) B`: near colour F over far colour B with coverage a. F and B are weighted
 means of the two sides in a window; a is the most probable coverage given I and what the depth map says. The near share

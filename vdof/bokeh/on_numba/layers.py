@@ -1,4 +1,4 @@
-"""The background layer compiled for the CPU: what a blurred edge reveals. `vdof.bokeh.torch_layers` says the same in torch.
+"""The background layer compiled for the CPU: what a blurred edge reveals. `vdof.bokeh.on_torch.layers` says the same in torch.
 
 1. Depth edges and how far their blur reaches, per tile.
 2. Pixels binned by radius into levels of a coarse picture, summed from far to near: level k holds all that lies behind it.
@@ -39,8 +39,8 @@ from vdof.bokeh.layers import (
     place_levels,
     pyramid_sizes,
 )
-from vdof.bokeh.numba_fill import bin_pixels, fill_level, interpolate, mix
-from vdof.bokeh.numba_unmix import unmix_edges
+from vdof.bokeh.on_numba.fill import bin_pixels, fill_level, interpolate, mix
+from vdof.bokeh.on_numba.unmix import unmix_edges
 from vdof.compiled import compiled, f4, ramp
 from vdof.threads import run_rows
 

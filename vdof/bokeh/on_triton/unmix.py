@@ -1,4 +1,4 @@
-"""Mixed pixels on depth edges taken apart by a Triton kernel; step by step as `vdof.bokeh.numba_unmix`."""
+"""Mixed pixels on depth edges taken apart by a Triton kernel; step by step as `vdof.bokeh.on_numba.unmix`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import triton.language as tl
 from torch import Tensor
 
 from vdof.bokeh import layers as settings
-from vdof.bokeh.torch_unmix import look_around
-from vdof.bokeh.triton_sources import ramp
+from vdof.bokeh.on_torch.unmix import look_around
+from vdof.bokeh.on_triton.sources import ramp
 
 BLOCK = 64
 """Pixels per program."""
@@ -28,7 +28,7 @@ def unmix_edges(
     picture: Tensor, signed: Tensor, spread: Tensor, knee: float, colour: Tensor, radius: Tensor, weight: Tensor
 ) -> None:
     """Take the mixed pixels of `picture` (H,W,3) with radius `signed` (H,W) apart; writes into the layers colour (L,H,W,3),
-    radius (L,H,W) and weight (L,H,W), as `unmix_edges` of `vdof.bokeh.torch_unmix`."""
+    radius (L,H,W) and weight (L,H,W), as `unmix_edges` of `vdof.bokeh.on_torch.unmix`."""
     low, high, around = look_around(signed, spread)
     height, width = signed.shape
     grid = (height, triton.cdiv(width, BLOCK))

@@ -17,10 +17,10 @@ from vdof.bokeh.config import BokehConfig
 from vdof.bokeh.ladder import group_borders
 from vdof.bokeh.layers import Layers, margin_of, measure_level
 from vdof.bokeh.lights import Lights, take_lights
+from vdof.bokeh.on_torch.layers import split_layers
+from vdof.bokeh.on_torch.lights import shine
+from vdof.bokeh.on_torch.splat import splat
 from vdof.bokeh.tiles import splat_in_bands
-from vdof.bokeh.torch_layers import split_layers
-from vdof.bokeh.torch_lights import shine
-from vdof.bokeh.torch_splat import splat
 from vdof.lens import Lens
 
 
@@ -39,9 +39,9 @@ def render_frame(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -
 
 def render_frame_triton(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -> Tensor:
     """The same with Triton kernels."""
-    from vdof.bokeh import triton_layers, triton_lights, triton_splat
+    from vdof.bokeh.on_triton import layers, lights, splat
 
-    kit = Kit(triton_layers.split_layers, triton_splat.splat, triton_lights.shine)
+    kit = Kit(layers.split_layers, splat.splat, lights.shine)
     return render_with(kit, rgb, radius, lens, config)
 
 

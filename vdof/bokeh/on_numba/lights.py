@@ -12,8 +12,8 @@ from vdof.bokeh.aperture import SpanTable
 from vdof.bokeh.ladder import fine_borders, middle_of_groups
 from vdof.bokeh.layers import OWN, RIM, Layers, field_of_view
 from vdof.bokeh.lights import NEARER, Lights, aim
-from vdof.bokeh.numba_splat import clip_span, span_at
-from vdof.bokeh.torch_records import Cut
+from vdof.bokeh.on_numba.splat import clip_span, span_at
+from vdof.bokeh.on_torch.records import Cut
 from vdof.compiled import compiled, f4, ramp
 from vdof.threads import run_rows
 

@@ -1,0 +1,1 @@
+"""The renderer compiled for the CPU."""

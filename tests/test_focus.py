@@ -7,7 +7,7 @@ from vdof.flow.config import FlowConfig
 from vdof.focus.choice import choose_over_time
 from vdof.focus.config import FocusConfig
 from vdof.focus.observe import PointTarget, observe_subject, observe_targets, smooth_track, steady_track
-from vdof.focus.subject import Candidate, PackedMask, find_subject, vote
+from vdof.focus.subject import Candidate, PackedMask, search_subject, vote
 
 SECONDS = np.arange(60) / 24
 
@@ -25,7 +25,7 @@ def paint(center=(0.5, 0.5), floor=False, subject=2.0):
 
 def test_subject_is_found_before_a_wall():
     disparity, mask = paint()
-    found = find_subject(disparity)
+    found = search_subject(disparity).measure(0)
     assert found.disparity == pytest.approx(2.0, abs=0.02)
     assert found.background == pytest.approx(0.5, abs=0.02)
     assert found.share == pytest.approx(mask.mean(), rel=0.2)
@@ -34,18 +34,18 @@ def test_subject_is_found_before_a_wall():
 def test_subject_is_found_on_a_floor_that_is_nearer_than_itself():
     disparity, _ = paint(center=(0.4, 0.4), floor=True, subject=1.2)
     assert disparity.max() > 1.9
-    assert find_subject(disparity).disparity == pytest.approx(1.2, abs=0.05)
+    assert search_subject(disparity).measure(0).disparity == pytest.approx(1.2, abs=0.05)
 
 
 def test_scale_and_shift_of_the_estimate_change_nothing_but_units():
     disparity, _ = paint(floor=True)
-    plain, scaled = find_subject(disparity), find_subject(disparity * 7 - 3)
+    plain, scaled = search_subject(disparity).measure(0), search_subject(disparity * 7 - 3).measure(0)
     assert (plain.mask == scaled.mask).all()
     assert scaled.disparity == pytest.approx(plain.disparity * 7 - 3, rel=1e-4)
 
 
 def test_flat_map_takes_the_middle_and_says_so():
-    found = find_subject(np.ones((90, 160), np.float32))
+    found = search_subject(np.ones((90, 160), np.float32)).measure(0)
     assert found.share == 0.0
     assert found.disparity == 1.0
 

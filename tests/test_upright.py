@@ -5,7 +5,7 @@ import torch
 from vdof.config import VdofConfig
 from vdof.focus.follow import fade_large, follow
 from vdof.focus.observe import Observation, observe_subject
-from vdof.focus.subject import PackedMask, find_subject
+from vdof.focus.subject import PackedMask, search_subject
 from vdof.focus.upright import Lean, Stance, measure_stance, straighten
 
 HEIGHT, WIDTH = 180, 320
@@ -23,7 +23,7 @@ def paint(slope, feet=FEET, background=0.2):
 
 def stand_up(disparity):
     """Find, measure and straighten as the plan does for a single frame."""
-    subject = find_subject(disparity)
+    subject = search_subject(disparity).measure(0)
     stance = measure_stance(disparity, subject)
     slope, feet = stance.slope, stance.feet
     lean = Lean(slope, subject.row if feet is None else feet, 1.0 if feet is None else feet)
@@ -58,7 +58,7 @@ def test_an_upright_subject_is_left_alone():
 
 def test_what_a_figure_wavers_by_is_put_back():
     disparity, figure = paint(slope=0.0)
-    lifted = straighten(disparity, find_subject(disparity).mask, Lean(0.0, 0.5, FEET, lift=0.05))
+    lifted = straighten(disparity, search_subject(disparity).measure(0).mask, Lean(0.0, 0.5, FEET, lift=0.05))
     inside = figure & (ROW > 0.25) & (ROW < 0.6) & (np.abs(X / WIDTH - 0.5) < 0.05)
     assert lifted[inside] - disparity[inside] == pytest.approx(0.05, abs=0.005)
     far_from_it = np.abs(X / WIDTH - 0.5) > 0.12
@@ -104,7 +104,7 @@ def test_scale_and_shift_change_nothing_but_units():
 
 def test_no_subject_no_change():
     flat = np.ones((HEIGHT, WIDTH), np.float32)
-    assert measure_stance(flat, find_subject(flat)) == Stance()
+    assert measure_stance(flat, search_subject(flat).measure(0)) == Stance()
     mask = np.zeros((90, 160), bool)
     assert straighten(flat, mask, Lean(1.0, 0.5, 1.0)) is flat
 

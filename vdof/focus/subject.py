@@ -134,11 +134,6 @@ def search_subject(disparity: Map) -> Search:
     return Search(small, _keep_distinct(found))
 
 
-def find_subject(disparity: Map) -> Subject:
-    """The subject of one frame by itself; `disparity` is (h,w), larger is nearer, any scale."""
-    return search_subject(disparity).measure(0)
-
-
 def find_overlap(one: Mask, other: Mask) -> float:
     """Intersection over union, 0..1."""
     return int(np.count_nonzero(one & other)) / max(1, int(np.count_nonzero(one | other)))

@@ -76,7 +76,7 @@ def _add_background(
     level: float,
     margin: int,
 ) -> None:
-    """Fill layer BEHIND near edges from what lies farther in layer OWN; what unmixing put there stays.
+    """Fill layers BEHIND and BEYOND near edges from what lies farther in layer OWN; what unmixing put there stays.
 
     The margin only repeats the border, so the picture alone is looked at: what is found does not depend on the largest disc.
 
@@ -91,17 +91,8 @@ def _add_background(
     stack = np.zeros((levels, *sizes[0], 5), f4)
     knee = f4(5 * level)
     run_rows(_back_strands, 0, height, colour, radius, weight, spread, shown, DENSE_FALL)
-    run_rows(
-        bin_pixels,
-        0,
-        int(sizes[0, 0]),
-        colour[OWN][inner],
-        radius[OWN][inner],
-        spread[inner],
-        *bounds[::2],
-        knee,
-        stack,
-    )
+    seen = colour[OWN][inner], radius[OWN][inner], spread[inner]
+    run_rows(bin_pixels, 0, int(sizes[0, 0]), *seen, bounds[0], bounds[2], knee, stack)
     run_rows(fill_level, 0, levels, stack, sizes, step=1)
     run_rows(_pick_behind, 0, height, colour, radius, weight, stack, *bounds, shown, margin)
 

@@ -33,7 +33,7 @@ from vdof.bokeh.layers import (
 def unmix_edges(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, level: float) -> None:
     """Take the mixed pixels of layer OWN apart in place; fills RIM and the known part of BEHIND (weight -1: a light).
 
-    colour (3,H,W,3), radius (3,H,W), weight (3,H,W); spread (H,W) 3x3 range of radii, px; level: brightness of the frame.
+    colour (L,H,W,3), radius (L,H,W), weight (L,H,W); spread (H,W) 3x3 range of radii, px; level: brightness of the frame.
     """
     signed = radius[OWN]
     low, high, around = look_around(signed, spread)

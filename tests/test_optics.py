@@ -11,7 +11,6 @@ from vdof.optics import (
     coc_from_disparity,
     coc_scale,
     depth_of_field_limits,
-    equivalent_lens,
     f_number_for_two_distances,
     focus_between,
     hyperfocal,
@@ -81,13 +80,6 @@ def test_f_number_for_two_distances_is_just_enough():
     lens = Lens(focal_length_mm=85, f_number=f_number)
     coc_mm = coc_from_depth(depth_map(1.5, 2.5), lens, focus_between(1.5, 2.5), 36).flatten()
     assert coc_mm.abs().tolist() == pytest.approx([0.03, 0.03])
-
-
-def test_equivalent_lens_blurs_alike_far_beyond_its_focal_length():
-    small = equivalent_lens(LENS, 18.0)
-    ratio = coc_from_depth(depth_map(9.0), small, 3.0, 640) / coc_from_depth(depth_map(9.0), LENS, 3.0, 640)
-    assert small.focal_length_mm == 42.5
-    assert ratio.item() == pytest.approx(1, abs=0.03)
 
 
 def test_tilt_and_swing_turn_the_plane_of_focus():

@@ -12,7 +12,6 @@ H. M. Merklinger, "Focusing the View Camera", 1993 (tilted plane of focus).
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -105,17 +104,6 @@ def f_number_for_two_distances(lens: Lens, near: float, far: float, coc_limit_mm
     focal_length = lens.focal_length_mm / 1000
     blur = focal_length**2 * focus * (1 / near - 1 / focus) / (focus - focal_length)
     return blur * 1000 / coc_limit_mm
-
-
-def equivalent_lens(lens: Lens, sensor_width_mm: float) -> Lens:
-    """The lens that gives the same view and the same blur on another sensor: f and N scale with the width (Ray 2002)."""
-    crop = sensor_width_mm / lens.sensor_width_mm
-    return replace(
-        lens,
-        focal_length_mm=lens.focal_length_mm * crop,
-        f_number=lens.f_number * crop,
-        sensor_width_mm=sensor_width_mm,
-    )
 
 
 def require_focus_beyond(lens: Lens, focus_distance: float | Tensor) -> None:

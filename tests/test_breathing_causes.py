@@ -8,6 +8,8 @@ from vdof.check.measure.curves import fit_common
 from vdof.check.measure.evidence import Evidence
 from vdof.check.measure.growth import measure_growth
 from vdof.check.measure.motion import follow_subject
+from vdof.check.measure.pixel_blur import LEVELS
+from vdof.check.measure.pixel_gauge import find_regions
 from vdof.check.measure.pulse import Region, find_pulse, fit_within
 from vdof.check.measure.slips import part_slips
 from vdof.check.measure.transitions import find_intended, find_one_way
@@ -136,3 +138,21 @@ def test_a_point_that_slips_to_another_depth_is_another_point():
     assert parted.ids.tolist() == [0, 1, 2, 3, 4, 0]
     assert np.isfinite(parted.columns["coc"]).sum(axis=1).tolist() == [20, 48, 48, 48, 46, 28]
     assert np.nanmax(np.abs(parted.columns["coc"][0])) <= 1
+
+
+@pytest.mark.parametrize(("gain", "is_found"), [(0.0, False), (0.06, True)])
+def test_points_that_shake_across_blur_that_hangs_on_the_frame(gain, is_found):
+    rng = np.random.default_rng(0)
+    seconds = np.arange(96) / 24
+    shake = 0.03 * np.sin(2 * np.pi * 1.7 * seconds)
+    x, y = rng.uniform(0.1, 0.9, (240, 1)) + shake, rng.uniform(0.1, 0.9, (240, 1)) + 0 * shake
+    known = np.zeros(x.shape)
+    size = 2.5 + 1.5 * x + 0.5 * y**2 + gain * np.sin(2 * np.pi * 1.1 * seconds)
+    columns = {"growth": known, "speed": known, "light": known, "renewed": 1 + known}
+    columns |= {f"size{level}": size for level in range(LEVELS)} | {
+        f"weight{level}": 0.5 + known for level in range(LEVELS)
+    }
+    stretch = find_regions(make_evidence(seconds, (x, y), known[:, 0] > 0, **columns), "reference")
+    assert stretch.regions
+    worst = max(find_pulse(region, seconds, 3).score for region in stretch.regions)
+    assert worst == pytest.approx(gain / np.sqrt(2), rel=0.2) if is_found else worst < 0.008

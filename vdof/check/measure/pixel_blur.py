@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vdof.check.measure import discs
 from vdof.check.measure.tracks import Sight
 
 SHARP_TEXTURE = 1.25
@@ -27,8 +28,6 @@ it changes with every shift by half a pixel."""
 LEVELS = 4
 LONG_SIDE = 480
 """px of the finest level."""
-RADII = (0.0, 0.5, 0.71, 1.0, 1.41, 2.0, 2.83)
-"""px of the discs tried at every level: half octaves."""
 NOTHING_BLURRED = 0.8
 """px of the finest level: the radius below which all radii look alike."""
 _CELL = 4
@@ -62,29 +61,28 @@ def compare_level(level: int, image: Map, sharp: Map, sight: Sight) -> Blur:
     across, down = gradient(np.sqrt(np.maximum(image, 0)))
     own = gather(across * across + down * down, level, sight)
     energies, products = [], []
-    for kernel in DISCS:
-        guess = sharp if kernel is None else np.asarray(cv2.filter2D(sharp, -1, kernel), np.float32)
-        gx, gy = gradient(np.sqrt(np.maximum(guess, np.float32(0))))
+    for disc in discs.DISCS:
+        gx, gy = gradient(np.sqrt(np.maximum(discs.blur(sharp, disc), np.float32(0))))
         energies.append(gather(gx * gx + gy * gy, level, sight))
         products.append(gather(gx * across + gy * down, level, sight))
-    energy = np.exp(FINER @ np.log(np.maximum(np.stack(energies), 1e-12)))
-    alike = (FINER @ np.stack(products)) / np.sqrt(np.maximum(energy * own, 1e-16))
+    energy = np.exp(discs.FINER @ np.log(np.maximum(np.stack(energies), 1e-12)))
+    alike = (discs.FINER @ np.stack(products)) / np.sqrt(np.maximum(energy * own, 1e-16))
     noise = (_NOISE / 2**level) ** 2
     return find_peak(alike, own / (own + 4 * noise), level)
 
 
 def find_peak(alike: Array, trust: Array, level: int) -> Blur:
-    """The best radius of each point, between the tried ones; `alike` (k,n) correlations."""
+    """The best disc of each point, between the tried ones; `alike` (k,n) correlations along them."""
     count, points = alike.shape
     best = np.clip(np.argmax(alike, axis=0), 1, count - 2)
     columns = np.arange(points)
     before, top, after = (alike[best + step, columns] for step in (-1, 0, 1))
     bend = np.maximum(2 * top - before - after, 1e-6)
-    place = (best + np.clip((after - before) / (2 * bend), -1.5, 1.5)) / STEPS
-    bend = bend * STEPS**2
-    radius = np.where(place >= 1, RADII[1] * np.exp2((place - 1) / 2), RADII[1] * np.maximum(place, 0))
-    size = 0.5 * np.log2((radius * 2**level) ** 2 + NOTHING_BLURRED**2)
-    is_open = (place > 0) & (place < (count - 1) / STEPS)
+    place = best + np.clip((after - before) / (2 * bend), -1.5, 1.5)
+    bend = bend / discs.OCTAVE**2
+    square = discs.to_square(np.maximum(place, 0) * discs.OCTAVE)
+    size = 0.5 * np.log2(square * 4.0**level + NOTHING_BLURRED**2)
+    is_open = (place > 0) & (place < count - 1)
     weight = trust * bend / (bend + 0.02) * np.clip(top, 0, 1) ** 4 * np.where(is_open, 1.0, 0.05)
     return Blur(size, weight)
 
@@ -134,36 +132,3 @@ def gather(energy: Map, level: int, sight: Sight) -> Array:
     y = np.ascontiguousarray(sight.places[:, 1] * size[1] - 0.5)[:, None]
     found = cv2.remap(smooth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found, np.float64)[:, 0]
-
-
-def make_disc(radius: float) -> Map | None:
-    """An area-exact disc that sums to 1; None for a point."""
-    if radius == 0:
-        return None
-    reach, fine = int(np.ceil(radius - 0.5)), 16
-    axis = (np.arange((2 * reach + 1) * fine) + 0.5) / fine - reach - 0.5
-    is_in = (axis[:, None] ** 2 + axis**2 <= radius**2).astype(np.float32)
-    kernel = is_in.reshape(2 * reach + 1, fine, 2 * reach + 1, fine).mean(axis=(1, 3))
-    return np.asarray(kernel / kernel.sum(), np.float32)
-
-
-def spline(count: int, steps: int) -> Array:
-    """(m,count) what takes values at 0..count-1 to those of their natural cubic spline, `steps` times as dense."""
-    bends = np.zeros((count, count))
-    inner = np.diag(np.full(count - 2, 4.0)) + np.diag(np.ones(count - 3), 1) + np.diag(np.ones(count - 3), -1)
-    second = np.zeros((count - 2, count))
-    for row in range(count - 2):
-        second[row, row : row + 3] = 6, -12, 6
-    bends[1:-1] = np.linalg.solve(inner, second)
-    places = np.arange((count - 1) * steps + 1) / steps
-    left = np.minimum(places.astype(int), count - 2)
-    b = (places - left)[:, None]
-    a = 1 - b
-    unit = np.eye(count)
-    return a * unit[left] + b * unit[left + 1] + ((a**3 - a) * bends[left] + (b**3 - b) * bends[left + 1]) / 6
-
-
-STEPS = 8
-"""Radii between two tried ones at which their likeness is looked up."""
-FINER = spline(len(RADII), STEPS)
-DISCS = tuple(make_disc(radius) for radius in RADII)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vdof.check.look import Look
 from vdof.check.measure.curves import fit_common, fit_groups
 from vdof.check.measure.evidence import Evidence
+from vdof.check.measure.hanging import find_hanging
 from vdof.check.measure.judge import Stretch
 from vdof.check.measure.pixel_blur import LEVELS, LONG_SIDE, Blur, compare, measure_alone
 from vdof.check.measure.pulled import REACH_S, measure_gain
@@ -161,6 +162,7 @@ def find_regions(evidence: Evidence, mode: str, *, is_after_pull: bool = False) 
     followed = find_growth_in_focus(evidence, usual, weight)
     seen = np.isfinite(size) & (weight > _LEAST_WEIGHT)
     trust = weight * find_trust_of_codec(evidence) if mode == "reference" else weight
+    hanging = find_hanging(evidence, size, np.where(seen, trust, 0.0)) if mode == "reference" else None
     for name, is_in in split_blur(level).items():
         share = find_share(np.isfinite(size), seen, is_in, _LEAST)
         if share is None:
@@ -169,6 +171,9 @@ def find_regions(evidence: Evidence, mode: str, *, is_after_pull: bool = False) 
         response = _SHARP_RESPONSE if mode == "blind" and name == SHARP_PART else _RESPONSE[mode]
         curves = response * fit_groups(size[is_in], useful, evidence.seconds, groups[is_in], has_strays=True)
         causes = find_causes(evidence, is_in, useful, float(np.median(usual[is_in])), mode)
+        if hanging is not None:
+            moved = np.nan_to_num(fit_common(hanging[is_in], useful, evidence.seconds))
+            causes["moving across blur that hangs on the frame"] = (moved, 0.0, 1.0)
         causes["focus following its subject"] = (followed, -3.0, 3.0)
         common = np.nan_to_num(curves).mean(axis=0)
         causes |= list_codec_beats(evidence, common)

@@ -31,11 +31,14 @@ from breathing_bench.stage import Film
 
 from vdof.check.config import CheckConfig
 from vdof.check.verdict import Breathing
+from vdof.video import probe
 
 SIZES = {"pipeline": (0.005, 0.01, 0.02, 0.05), "reference": (0.01, 0.03, 0.1), "blind": (0.03, 0.08, 0.2)}
 HERTZ = (0.3, 8.0)
 CLIP_HERTZ = (1.3, 0.6, 2.3, 4.0)
-"""Rates that the clips of a folder take in turn, by name: several pulses within the clip, and under half its frame rate."""
+"""Rates that the clips of a folder take in turn, by name: several pulses within the clip."""
+CLIP_FRAMES = 4
+"""A pulse lasts at least so many frames: one of two frames may be seen at its zeros only."""
 BLURS = (0.015, 0.03, 0.05)
 
 
@@ -86,7 +89,8 @@ def list_cases(mode: str, sources: list[str], seeds: list[int], crf: int, sizes:
             kind = ("gain", "offset")[int(rng.integers(2))]
             hertz = float(math.exp(rng.uniform(*np.log(HERTZ))))
             if source in clips:
-                kind, hertz = "gain", CLIP_HERTZ[clips.index(source) % len(CLIP_HERTZ)]
+                fastest = float(probe(source).frame_rate) / CLIP_FRAMES
+                kind, hertz = "gain", min(CLIP_HERTZ[clips.index(source) % len(CLIP_HERTZ)], fastest)
             for size in sizes:
                 yield Case(mode, source, seed, Wobble(kind, size, hertz), crf)
 

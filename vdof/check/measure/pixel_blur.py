@@ -28,8 +28,8 @@ it changes with every shift by half a pixel."""
 LEVELS = 4
 LONG_SIDE = 480
 """px of the finest level."""
-NOTHING_BLURRED = 0.8
-"""px of the finest level: the radius below which all radii look alike."""
+NOTHING_BLURRED = 1.2
+"""px of the finest level: the radius below which a change hardly shows; there the codec blurs as much as a lens."""
 _CELL = 4
 """px of a level whose energies are added up before anything else."""
 _WINDOWS = (8, 6, 4, 3)

@@ -46,7 +46,7 @@ _SHORTEST_PULL_S = 1.2
 """A shorter pull changes blur too fast to tell a pulse in it."""
 _BEAT = 4.0
 """How many times its jump at key frames a region's blur may go with them."""
-_WANTED = {"reference": 1.1, "blind": 1.4}
+_WANTED = 1.4
 """Blur in pixels of a level at which it is told best there."""
 
 Array = NDArray[np.float64]
@@ -123,7 +123,7 @@ def name_columns(blurs: list[Blur]) -> dict[str, Array]:
 def find_stretches(evidence: Evidence, mode: str, pulls: Sequence[range] = ()) -> list[Stretch]:
     """A shot in the parts between which its focus was pulled, and, with a reference, the longer ones of its pulls."""
     is_told = np.array([any(frame in pull for pull in pulls) for frame in evidence.frames.tolist()], bool)
-    is_pulled = find_pulled(choose_levels(evidence, _WANTED[mode])[0], evidence.seconds, is_told)
+    is_pulled = find_pulled(choose_levels(evidence, _WANTED)[0], evidence.seconds, is_told)
     rests = find_runs(~is_pulled, evidence.seconds, SHORTEST_REST_S)
     stretches = [find_regions(evidence.cut(rest), mode, is_after_pull=rest.start > 0) for rest in rests]
     if mode == "reference":
@@ -141,7 +141,7 @@ def judge_pulls(evidence: Evidence, pulls: Sequence[slice]) -> list[Stretch]:
         first = int(np.searchsorted(seconds, seconds[pull.start] - REACH_S))
         last = int(np.searchsorted(seconds, seconds[pull.stop - 1] + REACH_S))
         around = evidence.cut(slice(first, last))
-        curves = measure_gain(around, _WANTED["reference"], _LEAST_WEIGHT, find_trust_of_codec(around))
+        curves = measure_gain(around, _WANTED, _LEAST_WEIGHT, find_trust_of_codec(around))
         own = curves[:, pull.start - first : pull.stop - first]
         regions = [Region("picture while focus is pulled", own, 1.0)]
         stretches.append(Stretch(evidence.shot, evidence.frames[pull], seconds[pull], regions))
@@ -156,7 +156,7 @@ def find_trust_of_codec(evidence: Evidence) -> Array:
 def find_regions(evidence: Evidence, mode: str, *, is_after_pull: bool = False) -> Stretch:
     """The common blur of the sharp, the soft and the blurred part of the picture."""
     stretch = Stretch(evidence.shot, evidence.frames, evidence.seconds, [])
-    size, weight, level = choose_levels(evidence, _WANTED[mode])
+    size, weight, level = choose_levels(evidence, _WANTED)
     usual = np.nanmedian(size, axis=1)
     groups = evidence.groups
     followed = find_growth_in_focus(evidence, usual, weight)
@@ -170,10 +170,7 @@ def find_regions(evidence: Evidence, mode: str, *, is_after_pull: bool = False) 
         useful = np.where(seen, trust, 0.0)[is_in]
         response = _SHARP_RESPONSE if mode == "blind" and name == SHARP_PART else _RESPONSE[mode]
         curves = response * fit_groups(size[is_in], useful, evidence.seconds, groups[is_in], has_strays=True)
-        causes = find_causes(evidence, is_in, useful, float(np.median(usual[is_in])), mode)
-        if hanging is not None:
-            moved = np.nan_to_num(fit_common(hanging[is_in], useful, evidence.seconds))
-            causes["moving across blur that hangs on the frame"] = (moved, 0.0, 1.0)
+        causes = find_causes(evidence, is_in, useful, float(np.median(usual[is_in])), hanging)
         causes["focus following its subject"] = (followed, -3.0, 3.0)
         common = np.nan_to_num(curves).mean(axis=0)
         causes |= list_codec_beats(evidence, common)
@@ -193,9 +190,12 @@ def find_growth_in_focus(evidence: Evidence, usual: Array, weight: Array) -> Arr
 
 
 def find_causes(
-    evidence: Evidence, is_in: NDArray[np.bool_], useful: Array, size: float, mode: str
+    evidence: Evidence, is_in: NDArray[np.bool_], useful: Array, size: float, hanging: Array | None
 ) -> dict[str, tuple[Array, float, float]]:
-    """What else changes how blurred a region looks, as curves (t,) in stops, and how much of each may be believed."""
+    """What else changes how blurred a region looks, as curves (t,) in stops, and how much of each may be believed.
+
+    `hanging` (n,t) is the blur that there usually is where each point is; None without a reference.
+    """
 
     def share(values: Array) -> Array:
         return np.nan_to_num(fit_common(values[is_in], useful, evidence.seconds))
@@ -204,7 +204,9 @@ def find_causes(
         "motion in depth": (share(evidence.total_growth), -8.0, 8.0),
         "exposure": (share(evidence.columns["light"]), -0.5, 0.5),
     }
-    if mode == "blind":
+    if hanging is not None:
+        causes["moving across blur that hangs on the frame"] = (share(hanging), 0.0, 1.0)
+    else:
         length = evidence.columns["speed"] * LONG_SIDE / FLOW_LONG_SIDE * _SHUTTER
         smear = 0.5 * np.log2(1 + np.square(length) / 12 / (np.exp2(2 * size) / 4))
         causes["motion blur"] = (share(smear), 0.0, 2.0)

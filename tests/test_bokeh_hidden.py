@@ -31,6 +31,25 @@ def test_no_line_follows_the_edge_of_a_blurred_leaf(backend):
     assert row.diff().max() < 0.002
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_even_background_stays_clean_beside_a_patterned_edge(backend):
+    """A far pixel half covered by the bright part of a pattern: no light of it is blurred along with the background."""
+    rgb, radius = torch.full((1, 3, 32, 32), 0.01), torch.full((1, 1, 32, 32), 8.0)
+    rgb[..., :16], radius[..., :16] = 0.05, 0.0
+    rgb[..., ::2, :16] = 0.6
+    rgb[..., ::2, 16] = 0.3
+    assert render_coc(rgb, 2 * radius, Lens(), BokehConfig(backend=backend))[..., 8:24, 18:].max() < 0.028
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_lone_pixel_of_a_strand_in_focus_shows_less_of_the_wall_sharp(backend):
+    """A strand too thin to be seen, which the depth map holds in one pixel, before a dark line of a blurred wall."""
+    rgb, radius = torch.full((1, 3, 32, 32), 0.2), torch.full((1, 1, 32, 32), 6.0)
+    rgb[..., 15] = 0.05
+    radius[..., 16, 15] = 0.0
+    assert render_coc(rgb, 2 * radius, Lens(), BokehConfig(backend=backend))[0, 0, 16, 15] > 0.07
+
+
 def test_what_lies_behind_the_second_surface_is_the_same_in_both_backends():
     rgb, radius = meeting_scene()
     picture, signed = rgb[0].permute(1, 2, 0).contiguous(), radius[0, 0]

@@ -72,3 +72,15 @@ def test_backends_agree_about_lights(lens):
     rgb[..., 10, 50:53] = LAMP
     numba, portable = (render_coc(rgb, coc, lens, BokehConfig(backend=name)) for name in ("numba", "torch"))
     assert (numba - portable).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+def test_what_shows_through_an_edge_becomes_a_light_little_by_little(backend):
+    """A pixel on the edge of a leaf in focus grows brighter than both surfaces: nothing jumps on the way."""
+    clip = []
+    for step in range(24):
+        rgb, radius = torch.full((1, 3, 24, 24), 0.05), torch.full((1, 1, 24, 24), 8.0)
+        rgb[..., :12], radius[..., :12] = 0.1, 0.0
+        rgb[..., 12, 11] = 0.2 + 0.02 * step
+        clip.append(render_coc(rgb, 2 * radius, Lens(), BokehConfig(backend=backend)))
+    assert torch.cat(clip).diff(dim=0).abs().max() < 0.021

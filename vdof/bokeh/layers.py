@@ -82,20 +82,24 @@ SPREAD = 6.0
 """Their weight falls as exp(-distance^2 / SPREAD)."""
 MIXED_TRUST = 0.2
 """Weight of a pixel that may itself be mixed."""
-PRIOR_VARIANCE = 0.5
+PRIOR_VARIANCE = 0.3
 """Variance of coverage about what the depth map says (1 on the near side, 0 on the far side)."""
 PRIOR_RAMP = (-0.25, 0.25)
 """How far a radius is nearer than the middle, in steps, for which what the depth map says goes from 0 to 1."""
-NOISE = 0.003
-"""Colour variance taken for granted, relative to the squared colours."""
+ALONE = 0.5
+"""A near pixel with fewer near ones than this share within 3x3 is expected to be covered less: a strand may be thinner..."""
+SHARPER = (0.0, 1.0)
+"""... as far as the near surface is sharper than the far one by this, px; in focus the far one would show through."""
+NOISE = 0.006
+"""Colour variance of a side taken for granted, relative to its squared colour."""
 RAMP = (0.2, 0.3)
 """A pixel whose radius is off its side by more than this share of the step lies on a soft depth edge: it takes its side's."""
 RIM_LEAST = 0.02
 """Coverage up to which a rim is left out."""
 SOLID = (0.9, 0.95)
 """Coverage from which a near pixel tells nothing about what is behind it."""
-EXCESS = 4.0
-"""A near pixel brighter than both surfaces by this factor shows a light from behind..."""
+EXCESS = (4.0, 6.0)
+"""A near pixel brighter than both surfaces by these factors shows a light from behind..."""
 EXCESS_COVERAGE = 0.6
 """... and is taken to cover it by this much."""
 

@@ -63,7 +63,6 @@ def split_layers(picture: NDArray[np.float32], signed: NDArray[np.float32], marg
     unmix_edges(colour, radius, weight, spread, level)
     if reach.any():
         _add_background(colour, radius, weight, spread, _spread_reach(reach, middle), level, margin)
-    np.abs(weight[BEHIND], out=weight[BEHIND])
     return Layers(colour, radius, weight, margin)
 
 
@@ -147,7 +146,7 @@ def _back_strands(y0, y1, colour, radius, weight, spread, shown, fall):
             if share == f4(0):
                 continue
             found /= found[4]
-            held = abs(weight[BEHIND, y, x])
+            held = weight[BEHIND, y, x]
             share *= f4(1) - held * (f4(1) - ramp(radius[BEHIND, y, x] - found[3], DENSE_NEARER))
             held *= f4(1) - share
             weight[BEHIND, y, x] = _add_behind(colour, radius, y, x, held, found, share)
@@ -198,9 +197,6 @@ def _pick_behind(y0, y1, colour, radius, weight, stack, nearest, farthest, per_r
             held = weight[BEHIND, y, x]
             if held < f4(1):
                 behind = _find_behind(own, y - margin, x - margin, stack, bounds, found)
-                if held < f4(0):
-                    radius[BEHIND, y, x] = max(radius[BEHIND, y, x], behind)
-                    continue
                 share = seen_around * (f4(1) - held) * ramp(behind - own, REVEAL_STEP)
                 weight[BEHIND, y, x] = _add_behind(colour, radius, y, x, held, found, share)
             behind = radius[BEHIND, y, x]

@@ -2,7 +2,7 @@
 
 Discs from `HALF_FROM` px on are merged two by two pixels and splatted at half resolution, fully from `HALF_FULLY` on; in
 between a source gives a share to each, so that none changes resolution at once. Both are sums per group before anything is
-composited, which keeps who hides whom.
+composited, which keeps who hides whom. Sources near a border between groups are divided before they are merged.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _list_full(y0, y1, colour, radius, weight, group_shift, borders, unit_area, 
 @compiled
 def _list_half(y0, y1, colour, radius, weight, group_shift, borders, unit_area, clip, field, stop, records):
     """The same for cells of 2x2 pixels, whose sources are merged where layer and group agree."""
-    merged = np.empty((4, 6), np.float32)  # weight; weighted r, g, b, radius; group
+    merged = np.empty((8, 6), np.float32)  # weight; weighted r, g, b, radius; group
     for y in range(y0, y1):
         i = stop[y]
         for x in range((radius.shape[2] + 1) // 2):
@@ -118,9 +118,8 @@ def _list_half(y0, y1, colour, radius, weight, group_shift, borders, unit_area, 
                     w = merged[k, 0]
                     r = merged[k, 4] / w
                     p = merged[k, 1:4] / w
-                    i = _put_split(
-                        records, i, x, y, r, group_shift[layer], w * f4(0.25), p, borders, unit_area, clip, field
-                    )
+                    group = int(merged[k, 5]) + group_shift[layer]
+                    i = _put_source(records, i, x, y, r, group, w * f4(0.25), p, unit_area, clip, field)
         stop[y] = i
 
 
@@ -142,18 +141,27 @@ def _merge_cell(x, y, colour, radius, weight, borders, merged):
             w = weight[j, i] * _half_share(r)
             if w <= FAINT:
                 continue
-            group = f4(_find_group(r, borders))
-            k = 0
-            while k < count and merged[k, 5] != group:
-                k += 1
-            if k == count:
-                count += 1
-                merged[k] = f4(0)
-                merged[k, 5] = group
-            merged[k, 0] += w
-            for c in range(3):
-                merged[k, 1 + c] += w * colour[j, i, c]
-            merged[k, 4] += w * r
+            group, other, share = _two_groups(r, borders)
+            count = _merge_source(merged, count, f4(group), w * share, colour[j, i], r)
+            if share < f4(1):
+                count = _merge_source(merged, count, f4(other), w * (f4(1) - share), colour[j, i], r)
+    return count
+
+
+@compiled
+def _merge_source(merged, count, group, weight, colour, r):
+    """Add a source to those of its group; returns how many groups there are."""
+    k = 0
+    while k < count and merged[k, 5] != group:
+        k += 1
+    if k == count:
+        count += 1
+        merged[k] = f4(0)
+        merged[k, 5] = group
+    merged[k, 0] += weight
+    for c in range(3):
+        merged[k, 1 + c] += weight * colour[c]
+    merged[k, 4] += weight * r
     return count
 
 

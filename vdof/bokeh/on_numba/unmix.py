@@ -4,6 +4,9 @@ A pixel on a depth edge shows `I = a F + (1 - a) B`: near colour F over far colo
 means of the two sides in a window; a is the most probable coverage given I and what the depth map says. The near share
 becomes a transparent source at the near radius, the far share an opaque one at the far radius, so a strand keeps its
 colour and drags no background along, and light keeps its energy. A soft depth edge is snapped to its two sides.
+
+What the two means leave unexplained in a far pixel belongs to each side by its variance (Chuang et al., "A Bayesian approach
+to digital matting", 2001), so that an even background stays clean beside a patterned edge.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vdof.bokeh.layers import (
+    ALONE,
     BEHIND,
     CLEAR_STEP,
     EXCESS,
@@ -27,6 +31,7 @@ from vdof.bokeh.layers import (
     RAMP,
     RIM,
     RIM_LEAST,
+    SHARPER,
     SIDES,
     SOLID,
     SPREAD,
@@ -45,7 +50,7 @@ def unmix_edges(
     spread: NDArray[np.float32],
     level: float,
 ) -> None:
-    """Take the mixed pixels of layer OWN apart in place; fills RIM and the known part of BEHIND (weight -1: a light).
+    """Take the mixed pixels of layer OWN apart in place; fills RIM and the known part of BEHIND.
 
     colour (L,H,W,3), radius (L,H,W), weight (L,H,W); spread (H,W) 3x3 range of radii, px; level: brightness of the frame.
     """
@@ -69,7 +74,7 @@ def _unmix_rows(y0, y1, picture, original, spread, knee, fall, colour, radius, w
                 middle = f4(0.5) * (low + high)
                 clear *= _measure_step(sides, middle)
                 if clear > f4(0):
-                    prior = ramp((middle - original[y, x]) / (high - low), PRIOR_RAMP)
+                    prior = _expect_cover(original, y, x, low, high)
                     _split_pixel(
                         picture[y, x], original[y, x] < middle, prior, clear, sides, colour, radius, weight, y, x
                     )
@@ -174,18 +179,38 @@ def _measure_step(sides, middle):
 
 
 @compiled
+def _expect_cover(radius, y, x, low, high):
+    """What the depth map says about a pixel's coverage: 1 on the near side, less where it is alone there; 0 on the far side."""
+    middle, step = f4(0.5) * (low + high), high - low
+    prior = ramp((middle - radius[y, x]) / step, PRIOR_RAMP)
+    sharper = prior * ramp(abs(high) - abs(low), SHARPER)
+    if sharper == f4(0):
+        return prior
+    near = count = f4(0)
+    for j in range(max(0, y - 1), min(radius.shape[0], y + 2)):
+        for i in range(max(0, x - 1), min(radius.shape[1], x + 2)):
+            near += ramp((middle - radius[j, i]) / step, PRIOR_RAMP)
+            count += f4(1)
+    return prior - sharper * (f4(1) - min(near / (f4(ALONE) * count), f4(1)))
+
+
+@compiled
+def _variance(side):
+    """Variance of the colours of a side, summed over the channels."""
+    square = side[0] * side[0] + side[1] * side[1] + side[2] * side[2]
+    return max(side[5] - square, f4(0)) + f4(NOISE) * square + f4(1e-12)
+
+
+@compiled
 def _coverage(pixel, prior, sides):
     """The most probable share of the near side in `pixel`: least squares on the line from far to near, with a prior."""
-    along = span = near_square = far_square = f4(0)
+    along = span = f4(0)
     for c in range(3):
         difference = sides[0, c] - sides[1, c]
         along += (pixel[c] - sides[1, c]) * difference
         span += difference * difference
-        near_square += sides[0, c] * sides[0, c]
-        far_square += sides[1, c] * sides[1, c]
     t = min(max(along / (span + f4(1e-12)), f4(0)), f4(1))
-    variance = f4(0.5) * (max(sides[0, 5] - near_square, f4(0)) + max(sides[1, 5] - far_square, f4(0)))
-    variance += f4(NOISE) * (near_square + far_square) + f4(1e-12)
+    variance = f4(0.5) * (_variance(sides[0]) + _variance(sides[1]))
     for c in range(3):
         variance += (pixel[c] - sides[1, c] - t * (sides[0, c] - sides[1, c])) ** 2
     strength = variance / f4(PRIOR_VARIANCE)
@@ -197,10 +222,11 @@ def _split_pixel(pixel, is_near, prior, clear, sides, colour, radius, weight, y,
     """Write the near and the far share of one pixel into the layers, as far as it is `clear` that there are two."""
     coverage = _coverage(pixel, prior, sides)
     near_peak = max(sides[0, 0], sides[0, 1], sides[0, 2])
-    limit = f4(EXCESS) * max(near_peak, sides[1, 0], sides[1, 1], sides[1, 2])
-    shows_light = is_near and max(pixel[0], pixel[1], pixel[2]) > limit
-    if shows_light:
-        coverage = f4(EXCESS_COVERAGE)
+    peak = max(near_peak, sides[1, 0], sides[1, 1], sides[1, 2], f4(1e-12))
+    light = ramp(max(pixel[0], pixel[1], pixel[2]) / peak, EXCESS) if is_near else f4(0)
+    coverage += light * (f4(EXCESS_COVERAGE) - coverage)
+    of_far = (f4(1) - coverage) * _variance(sides[1])
+    of_far /= coverage * coverage * _variance(sides[0]) + (f4(1) - coverage) * of_far
     near_layer, far_layer = (OWN, BEHIND) if is_near else (RIM, OWN)
     own_share = clear * (coverage if is_near else f4(1) - coverage)
     whole_share = (f4(1) - clear) / max(f4(1) - clear + own_share, f4(1e-6))
@@ -208,13 +234,14 @@ def _split_pixel(pixel, is_near, prior, clear, sides, colour, radius, weight, y,
     for c in range(3):
         near, far, seen = sides[0, c], sides[1, c], pixel[c]
         if is_near:
-            top = min(max(seen, near), f4(EXCESS) * near_peak)
+            top = min(max(seen, near), f4(EXCESS[0]) * near_peak)
             near = _between((seen - (f4(1) - coverage) * far) / max(coverage, f4(0.05)), min(seen, near), top)
             rest = (seen - coverage * near) / max(f4(1) - coverage, f4(0.05))
-            rest = max(rest, min(seen, far)) if shows_light else _between(rest, min(seen, far), max(seen, far))
+            top = max(seen, far)
+            rest = _between(rest, min(seen, far), top + light * max(rest - top, f4(0)))
             far = rest + solid * (far - rest)
         else:
-            rest = (seen - coverage * near) / max(f4(1) - coverage, f4(0.05))
+            rest = far + of_far * (seen - coverage * near - (f4(1) - coverage) * far)
             far = _between(rest, min(seen, far), max(seen, far))
             rest = (seen - (f4(1) - coverage) * far) / max(coverage, f4(0.05))
             near = _between(rest, min(seen, near), max(seen, near))
@@ -228,7 +255,7 @@ def _split_pixel(pixel, is_near, prior, clear, sides, colour, radius, weight, y,
     radius[OWN, y, x] = own + clear * ramp(abs(off) / max(sides[1, 4] - sides[0, 4], f4(1e-6)), RAMP) * off
     if is_near:
         weight[OWN, y, x] = f4(1) - clear + own_share
-        weight[BEHIND, y, x] = -clear if shows_light else clear
+        weight[BEHIND, y, x] = clear
     else:
         weight[RIM, y, x] = clear * max(coverage - f4(RIM_LEAST), f4(0)) * f4(1 / (1 - RIM_LEAST))
 

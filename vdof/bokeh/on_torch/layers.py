@@ -80,13 +80,11 @@ def add_background(
     filled, bounds = fill_levels(stack, pyramid_sizes(*doubt.shape)), (nearest, farthest, per_radius, margin)
     found = pick_behind(own, filled, *bounds)
     held = weight[BEHIND].clone()
-    is_light = (seen_around > 0) & (held < 0)
-    radius[BEHIND] = torch.where(is_light, torch.maximum(radius[BEHIND], found[3]), radius[BEHIND])
     share = seen_around * (1 - held) * ramp(found[3] - own, REVEAL_STEP)
-    y, x = ((held >= 0) & (share > 0)).nonzero(as_tuple=True)
+    y, x = (share > 0).nonzero(as_tuple=True)
     add_behind(colour, radius, weight, y, x, held[y, x], found[:, y, x].T, share[y, x])
     found = pick_behind(radius[BEHIND], filled, *bounds)
-    share = seen_around * weight[BEHIND].clamp(min=0) * ramp(shown - radius[BEHIND], SEEN_AROUND)
+    share = seen_around * weight[BEHIND] * ramp(shown - radius[BEHIND], SEEN_AROUND)
     share = share * ramp(radius[BEHIND] - own, REVEAL_STEP)
     weight[BEYOND] = share * ramp(found[3] - radius[BEHIND], REVEAL_STEP)
     colour[BEYOND], radius[BEYOND] = found[:3].permute(1, 2, 0), found[3]
@@ -131,7 +129,7 @@ def back_strands(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor,
     found, far = find_next(colour[OWN], radius[OWN], y, x)
     share = share[y, x] * (1 - ramp(far, SPARSE)) * (found[:, 4] / DENSE_LEAST).clamp(max=1)
     found = found / found[:, 4:].clamp(min=1e-20)
-    held = weight[BEHIND, y, x].abs()
+    held = weight[BEHIND, y, x]
     share = share * (1 - held * (1 - ramp(radius[BEHIND, y, x] - found[:, 3], DENSE_NEARER)))
     k = (share > 0).nonzero()[:, 0]
     share = share[k]

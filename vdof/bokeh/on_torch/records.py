@@ -54,20 +54,23 @@ class Records:
 
 
 class Sources(NamedTuple):
-    """Sources of one resolution, (n,) each."""
+    """Sources of one resolution, (n,) each, those near a border between groups divided between the two."""
 
     x: Tensor
     y: Tensor
-    shift: Tensor
+    layer: Tensor
+    group: Tensor
     radius: Tensor
     weight: Tensor
     colour: Tensor
+    """(n,3)"""
 
 
 def list_records(layers: Layers, table: SpanTable, borders: Tensor, cut: Cut, fold: int) -> Records:
     """Records at full (`fold` 1) or half (`fold` 2) resolution, farthest reaching first."""
-    sources = pick_full(layers) if fold == 1 else merge_half(layers, borders)
-    group, other, first = two_groups(sources.radius, borders)
+    sources = pick_sources(layers, borders, fold)
+    if fold != 1:
+        sources = merge_cells(sources, len(layers.group_shift), borders.numel() + 1, -(-layers.radius.shape[2] // 2))
     square = (sources.radius / fold) ** 2
     if fold != 1:
         square = square - (HALF_VARIANCE - FULL_VARIANCE)
@@ -76,12 +79,8 @@ def list_records(layers: Layers, table: SpanTable, borders: Tensor, cut: Cut, fo
     weight = sources.weight / (area * clipped_share(table, cut, sources.x, sources.y, size))
     side = torch.where(sources.radius >= 0, 1.0, -1.0)
     light = torch.cat([sources.colour, torch.ones_like(size)[:, None]], 1) * weight[:, None]
-    parts = []
-    for chosen, share in ((group, first), (other, 1 - first)):
-        k = (share > 0).nonzero()[:, 0]
-        position, group_of = position_of(size[k]), (chosen + sources.shift)[k]
-        parts.append((sources.x[k], sources.y[k], position, side[k], group_of, light[k] * share[k, None]))
-    columns = [torch.cat(part) for part in zip(*parts, strict=True)]
+    group = sources.group + torch.tensor(layers.group_shift, device=size.device)[sources.layer]
+    columns = (sources.x, sources.y, position_of(size), side, group, light)
     order = columns[2].argsort(descending=True, stable=True)
     return Records(*(column[order] for column in columns))
 
@@ -96,32 +95,31 @@ def radius_at(position: Tensor) -> Tensor:
     return torch.maximum(position / STEPS, (position - FINE_OFFSET) / STEPS_PER_PIXEL)
 
 
-def pick_full(layers: Layers) -> Sources:
-    """The share of every source that is splatted at full resolution."""
-    weight = layers.weight * (1 - half_share(layers.radius))
-    layer, y, x = (weight > 1e-3).nonzero(as_tuple=True)
+def pick_sources(layers: Layers, borders: Tensor, fold: int) -> Sources:
+    """The share of every source that is splatted at full (`fold` 1) or half (`fold` 2) resolution, at its full one."""
+    half = half_share(layers.radius)
+    weight = layers.weight * (1 - half if fold == 1 else half)
+    at = (weight > 1e-3).nonzero(as_tuple=True)
+    group, other, first = two_groups(layers.radius[at], borders)
+    k = (first < 1).nonzero()[:, 0]
+    layer, y, x = (torch.cat([index, index[k]]) for index in at)
+    weight = weight[at].float()
+    weight = torch.cat([weight * first, (weight * (1 - first))[k]])
     at = (layer, y, x)
-    shift = torch.tensor(layers.group_shift, device=x.device)[layer]
-    return Sources(x + 0.5, y, shift, layers.radius[at], weight[at].float(), layers.colour[at].float())
-
-
-def merge_half(layers: Layers, borders: Tensor) -> Sources:
-    """The share splatted at half resolution, merged over 2x2 pixels where layer and group agree."""
-    weight = layers.weight * half_share(layers.radius)
-    layer, y, x = (weight > 1e-3).nonzero(as_tuple=True)
-    w, radius, colour = weight[layer, y, x].float(), layers.radius[layer, y, x], layers.colour[layer, y, x].float()
-    group = torch.bucketize(radius.contiguous(), borders, right=True)
-    height, width = (-(-side // 2) for side in layers.radius.shape[1:])
-    key = (((y // 2) * width + x // 2) * len(layers.group_shift) + layer) * (borders.numel() + 1) + group
-    cells, index = key.unique(return_inverse=True)
-    sums = w.new_zeros(cells.numel(), 5).index_add_(
-        0, index, torch.cat([torch.ones_like(w)[:, None], colour, radius[:, None]], 1) * w[:, None]
+    return Sources(
+        x + 0.5, y, layer, torch.cat([group, other[k]]), layers.radius[at], weight, layers.colour[at].float()
     )
-    place = cells // (borders.numel() + 1)
-    shift = torch.tensor(layers.group_shift, device=x.device)[place % len(layers.group_shift)]
-    place = place // len(layers.group_shift)
-    means = sums[:, 1:] / sums[:, :1]
-    return Sources(place % width + 0.5, place // width, shift, means[:, 3], sums[:, 0] / 4, means[:, :3])
+
+
+def merge_cells(sources: Sources, layers: int, groups: int, width: int) -> Sources:
+    """Sources merged over 2x2 pixels where layer and group agree; width: cells in a row."""
+    place = sources.y // 2 * width + sources.x.long() // 2
+    cells, index = ((place * layers + sources.layer) * groups + sources.group).unique(return_inverse=True)
+    values = torch.cat([torch.ones_like(sources.weight)[:, None], sources.colour, sources.radius[:, None]], 1)
+    sums = values.new_zeros(cells.numel(), 5).index_add_(0, index, values * sources.weight[:, None])
+    place, means = cells // groups // layers, sums[:, 1:] / sums[:, :1]
+    layer, group = cells // groups % layers, cells % groups
+    return Sources(place % width + 0.5, place // width, layer, group, means[:, 3], sums[:, 0] / 4, means[:, :3])
 
 
 def half_share(radius: Tensor) -> Tensor:

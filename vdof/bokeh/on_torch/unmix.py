@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vdof.bokeh.layers import (
+    ALONE,
     BEHIND,
     CLEAR_STEP,
     EXCESS,
@@ -22,6 +23,7 @@ from vdof.bokeh.layers import (
     RAMP,
     RIM,
     RIM_LEAST,
+    SHARPER,
     SIDES,
     SOLID,
     SPREAD,
@@ -31,7 +33,7 @@ from vdof.bokeh.layers import (
 
 
 def unmix_edges(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, level: float) -> None:
-    """Take the mixed pixels of layer OWN apart in place; fills RIM and the known part of BEHIND (weight -1: a light).
+    """Take the mixed pixels of layer OWN apart in place; fills RIM and the known part of BEHIND.
 
     colour (L,H,W,3), radius (L,H,W), weight (L,H,W); spread (H,W) 3x3 range of radii, px; level: brightness of the frame.
     """
@@ -42,9 +44,9 @@ def unmix_edges(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, 
     sides = sum_sides(colour[OWN], signed, spread, y, x, low, high, 1.5 * level)
     clear = ramp(around[y, x], MIXED_EDGE) * measure_step(sides, 0.5 * (low + high)) * (sides[:, :, 3] > 0).all(1)
     k = (clear > 0).nonzero()[:, 0]
-    nearer = 0.5 * (low + high)[k] - signed[y[k], x[k]]
-    prior = ramp(nearer / (high - low)[k], PRIOR_RAMP)
-    split_pixels(y[k], x[k], nearer > 0, prior, clear[k], sides[k], colour, radius, weight)
+    y, x, low, high = (values[k] for values in (y, x, low, high))
+    is_near, prior = signed[y, x] < 0.5 * (low + high), expect_cover(signed, y, x, low, high)
+    split_pixels(y, x, is_near, prior, clear[k], sides[k], colour, radius, weight)
     clean_behind(colour, radius, weight, 1.5 * level)
 
 
@@ -89,15 +91,33 @@ def measure_step(sides: Tensor, middle: Tensor) -> Tensor:
     return ramp(step / (0.5 * spread).clamp(min=1e-12).sqrt(), CLEAR_STEP)
 
 
+def expect_cover(signed: Tensor, y: Tensor, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """What the depth map says about the coverage (n,): 1 on the near side, less where it is alone there; 0 on the far side."""
+    (height, width), middle, step = signed.shape, 0.5 * (low + high), high - low
+    near, count = torch.zeros_like(low), torch.zeros_like(low)
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            j, i = (y + dy).clamp(0, height - 1), (x + dx).clamp(0, width - 1)
+            is_inside = (j == y + dy) & (i == x + dx)
+            near += ramp((middle - signed[j, i]) / step, PRIOR_RAMP) * is_inside
+            count += is_inside
+    alone = 1 - (near / (ALONE * count)).clamp(max=1)
+    return ramp((middle - signed[y, x]) / step, PRIOR_RAMP) * (1 - alone * ramp(high.abs() - low.abs(), SHARPER))
+
+
+def measure_variance(sides: Tensor) -> Tensor:
+    """Variance (n,2) of the colours of each side, summed over the channels."""
+    square = (sides[:, :, :3] ** 2).sum(2)
+    return (sides[:, :, 5] - square).clamp(min=0) + NOISE * square + 1e-12
+
+
 def cover(pixel: Tensor, prior: Tensor, sides: Tensor) -> Tensor:
     """The most probable share (n,) of the near side: least squares on the line from far to near, with a prior."""
     near, far = sides[:, 0, :3], sides[:, 1, :3]
     difference = near - far
     along, span = ((pixel - far) * difference).sum(1), (difference**2).sum(1)
-    squares = (sides[:, :, :3] ** 2).sum(2)
     t = (along / (span + 1e-12)).clamp(0, 1)
-    variance = 0.5 * (sides[:, :, 5] - squares).clamp(min=0).sum(1) + NOISE * squares.sum(1) + 1e-12
-    variance = variance + ((pixel - far - t[:, None] * difference) ** 2).sum(1)
+    variance = 0.5 * measure_variance(sides).sum(1) + ((pixel - far - t[:, None] * difference) ** 2).sum(1)
     strength = variance / PRIOR_VARIANCE
     return ((along + strength * prior) / (span + strength)).clamp(0, 1)
 
@@ -114,22 +134,13 @@ def split_pixels(
     weight: Tensor,
 ) -> None:
     """Write the near and the far shares of the edge pixels (n,) into the layers, as far as it is `clear` that there are two."""
-    seen, near, far = colour[OWN, y, x], sides[:, 0, :3], sides[:, 1, :3]
-    near_peak, far_peak = near.amax(1), far.amax(1)
-    shows_light = is_near & (seen.amax(1) > EXCESS * torch.maximum(near_peak, far_peak))
-    coverage = torch.where(shows_light, EXCESS_COVERAGE, cover(seen, prior, sides))
-    a, n = coverage[:, None], is_near[:, None]
-    part, rest, whole = a.clamp(min=0.05), (1 - a).clamp(min=0.05), 1 - clear
-    # a near pixel: first its own colour, what remains shows from behind
-    top = torch.minimum(torch.maximum(seen, near), EXCESS * near_peak[:, None])
-    near_own = _between((seen - (1 - a) * far) / part, torch.minimum(seen, near), top)
-    seen_behind = (seen - a * near_own) / rest
-    low, high = torch.minimum(seen, far), torch.maximum(seen, far)
-    far_behind = torch.where(shows_light[:, None], torch.maximum(seen_behind, low), _between(seen_behind, low, high))
-    far_behind = torch.lerp(far_behind, far, ramp(a, SOLID))
-    # a far pixel: first its own colour, what remains is the near surface's rim
-    far_own = _between((seen - a * near) / rest, low, high)
-    near_rim = _between((seen - (1 - a) * far_own) / part, torch.minimum(seen, near), torch.maximum(seen, near))
+    seen, n, whole = colour[OWN, y, x], is_near[:, None], 1 - clear
+    peak = sides[:, :, :3].amax((1, 2)).clamp(min=1e-12)
+    light = ramp(seen.amax(1) / peak, EXCESS) * is_near
+    coverage = cover(seen, prior, sides)
+    coverage = coverage + light * (EXCESS_COVERAGE - coverage)
+    near_own, far_behind = part_near(seen, coverage[:, None], light[:, None], sides)
+    far_own, near_rim = part_far(seen, coverage[:, None], sides)
     own, mean = radius[OWN, y, x], torch.where(is_near, sides[:, 0, 4], sides[:, 1, 4])
     off = (own - mean).abs() / (sides[:, 1, 4] - sides[:, 0, 4]).clamp(min=1e-6)
     share = clear * torch.where(is_near, coverage, 1 - coverage)
@@ -140,10 +151,31 @@ def split_pixels(
     weight[OWN, y, x] = torch.where(is_near, whole + share, 1.0)
     colour[BEHIND, y, x] = far_behind * n
     radius[BEHIND, y, x] = sides[:, 1, 4] * is_near
-    weight[BEHIND, y, x] = torch.where(shows_light, -clear, clear) * is_near
+    weight[BEHIND, y, x] = clear * is_near
     colour[RIM, y, x] = near_rim * ~n
     radius[RIM, y, x] = sides[:, 0, 4] * ~is_near
     weight[RIM, y, x] = clear * (coverage - RIM_LEAST).clamp(min=0) / (1 - RIM_LEAST) * ~is_near
+
+
+def part_near(seen: Tensor, a: Tensor, light: Tensor, sides: Tensor) -> tuple[Tensor, Tensor]:
+    """Colours (n,3) of near pixels of coverage `a` (n,1): first their own, what remains shows from behind."""
+    near, far = sides[:, 0, :3], sides[:, 1, :3]
+    top = torch.minimum(torch.maximum(seen, near), EXCESS[0] * near.amax(1, keepdim=True))
+    own = _between((seen - (1 - a) * far) / a.clamp(min=0.05), torch.minimum(seen, near), top)
+    rest, top = (seen - a * own) / (1 - a).clamp(min=0.05), torch.maximum(seen, far)
+    behind = _between(rest, torch.minimum(seen, far), top + light * (rest - top).clamp(min=0))
+    return own, torch.lerp(behind, far, ramp(a, SOLID))
+
+
+def part_far(seen: Tensor, a: Tensor, sides: Tensor) -> tuple[Tensor, Tensor]:
+    """Colours (n,3) of far pixels: first their own, what remains is the near surface's rim."""
+    near, far = sides[:, 0, :3], sides[:, 1, :3]
+    of_near, of_far = measure_variance(sides)[:, :, None].unbind(1)
+    of_far = (1 - a) * of_far / (a**2 * of_near + (1 - a) ** 2 * of_far)
+    own = far + of_far * (seen - a * near - (1 - a) * far)
+    own = _between(own, torch.minimum(seen, far), torch.maximum(seen, far))
+    rim = (seen - (1 - a) * own) / a.clamp(min=0.05)
+    return own, _between(rim, torch.minimum(seen, near), torch.maximum(seen, near))
 
 
 def clean_behind(colour: Tensor, radius: Tensor, weight: Tensor, knee: float) -> None:

@@ -73,7 +73,7 @@ def _strands_kernel(colour, radius, weight, spread, shown, height, width, BLOCK:
         found, depth, total, far = _find_next(colour, radius, x, y, at, own, is_strand, height, width, BLOCK)
         share *= (1 - ramp_of(far, SPARSE, SPARSE_FULLY)) * tl.minimum(total / DENSE_LEAST, 1.0)
         at += behind
-        held = tl.abs(tl.load(weight + at, mask=is_strand, other=0.0))
+        held = tl.load(weight + at, mask=is_strand, other=0.0)
         held_depth = tl.load(radius + at, mask=is_strand, other=0.0)
         share *= 1 - held * (1 - ramp_of(held_depth - depth, DENSE_NEARER, DENSE_NEARER_FULLY))
         is_new = is_strand & (share > 0)
@@ -129,18 +129,18 @@ def _behind_kernel(
         at += layer
         held = tl.load(weight + at, mask=is_seen_around, other=1.0)
         seen = tl.load(radius + at, mask=is_seen_around, other=0.0)
-        is_light, is_open = held < 0, (held >= 0) & (held < 1)
+        is_open = held < 1
         bounds = (y - margin, x - margin, rows, columns, levels, nearest, farthest, per_radius)
-        level, depth = _find_behind(filled, own, is_light | is_open, *bounds)
+        level, depth = _find_behind(filled, own, is_open, *bounds)
         share = seen_around * (1 - held) * ramp_of(depth - own, REVEAL_STEP, REVEAL_STEP_FULLY)
         part = share / tl.maximum(held + share, 1e-6)
         for c in tl.static_range(3):
             was = tl.load(colour + at * 3 + c, mask=is_open, other=0.0)
             value = _colour_behind(filled, level, is_open, c, *bounds)
             tl.store(colour + at * 3 + c, was + part * (value - was), mask=is_open)
-        seen = tl.where(is_light, tl.maximum(seen, depth), seen + tl.where(is_open, part, 0.0) * (depth - seen))
+        seen += tl.where(is_open, part, 0.0) * (depth - seen)
         held = tl.where(is_open, held + share, held)
-        tl.store(radius + at, seen, mask=is_light | is_open)
+        tl.store(radius + at, seen, mask=is_open)
         tl.store(weight + at, held, mask=is_open)
         at += 2 * layer
         share = seen_around * held * ramp_of(reach - seen, SEEN_AROUND, SEEN_AROUND_FULLY)

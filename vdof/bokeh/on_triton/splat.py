@@ -26,7 +26,6 @@ from vdof.bokeh.on_triton.sources import (
     LEAST_LIGHT,
     clip_shift,
     clipped_share,
-    find_group,
     find_groups,
     half_share,
     lit_span,
@@ -103,11 +102,10 @@ def _add_kernel(
     PARTS: tl.constexpr, FOLD: tl.constexpr, HAS_CUT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Add the ends of the spans of a row of sources, full resolution (FOLD 1) or merged over 2x2 pixels (FOLD 2)."""
-    x = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    y = top + tl.program_id(1)
-    leader = 0
-    while leader < FOLD * FOLD:
-        r, light, opacity = _pick(
+    x, y = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK), top + tl.program_id(1)
+    leader, leaders = 0, 8 if FOLD == 2 else 1
+    while leader < leaders:
+        r, light, opacity, group, other, share = _pick(
             colour, radius, weight, borders, x, y, full_height, full_width, count, leader, FOLD, BLOCK
         )
         square = _square(r, FOLD)
@@ -118,7 +116,6 @@ def _add_kernel(
         if HAS_CUT:
             disc *= clipped_share(clip, shift_x, shift_y)
         light *= (opacity / disc)[:, None]
-        group, other, share = find_groups(r, borders, count)
         reach = tl.where(opacity > 0, tl.floor(tl.maximum(size, 0.5) + 0.5), -1.0)
         most = tl.max(reach, 0).to(tl.int32)
         target, last = tl.maximum(y - most, first), tl.minimum(y + most, first + rows - 1)
@@ -151,25 +148,30 @@ def _square(radius, FOLD: tl.constexpr):
 
 @triton.jit
 def _pick(colour, radius, weight, borders, x, y, height, width, count, leader, FOLD: tl.constexpr, BLOCK: tl.constexpr):
-    """Radius, light (BLOCK,4) of opacity 1 and opacity of the sources at (x, y).
+    """Radius, light (BLOCK,4) of opacity 1, opacity, the two groups and the share of the first of the sources at (x, y).
 
-    Of the four pixels of a half-resolution cell those of one depth group are one source, kept by the first of them.
+    Of the four pixels of a half-resolution cell the shares in one depth group are one source, kept by the first of them.
     """
     if FOLD == 1:
         r, w, light = _load(colour, radius, weight, x, y, height, width, FOLD)
-        return r, light, w
-    own, w, light = _load(colour, radius, weight, 2 * x + leader % 2, 2 * y + leader // 2, height, width, FOLD)
-    group, is_first = find_group(own, borders, count), w > 0
+        group, other, share = find_groups(r, borders, count)
+        return r, light, w, group, other, share
+    own, w, light = _load(colour, radius, weight, 2 * x + leader % 2, 2 * y + leader % 4 // 2, height, width, FOLD)
+    group, other, share = find_groups(own, borders, count)
+    is_first = (w > 0) & ((leader < 4) | (other != group))
+    group = tl.where(leader < 4, group, other)
     opacity, r, light = w * 0, w * 0, light * 0
     for n in tl.static_range(4):
         near, w, tone = _load(colour, radius, weight, 2 * x + n % 2, 2 * y + n // 2, height, width, FOLD)
-        w = tl.where(find_group(near, borders, count) == group, w, 0.0)
-        is_first &= (w == 0) | (n >= leader)
+        one, two, share = find_groups(near, borders, count)
+        is_before = ((one == group) & (n < leader)) | ((two == group) & (two != one) & (n + 4 < leader))
+        is_first &= (w == 0) | (is_before == 0)
+        w *= tl.where(one == group, share, tl.where(two == group, 1 - share, 0.0))
         opacity += w
         r += w * near
         light += w[:, None] * tone
     whole = tl.maximum(opacity, 1e-20)
-    return r / whole, light / whole[:, None], tl.where(is_first, opacity / 4, 0.0)
+    return r / whole, light / whole[:, None], tl.where(is_first, opacity / 4, 0.0), group, group, share * 0 + 1
 
 
 @triton.jit

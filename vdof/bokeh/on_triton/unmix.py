@@ -21,7 +21,9 @@ PRIOR_RAMP, PRIOR_FULLY = (tl.constexpr(limit) for limit in settings.PRIOR_RAMP)
 SOLID, SOLID_FULLY = (tl.constexpr(limit) for limit in settings.SOLID)
 RIM_LEAST = tl.constexpr(settings.RIM_LEAST)
 NOISE, PRIOR_VARIANCE = tl.constexpr(settings.NOISE), tl.constexpr(settings.PRIOR_VARIANCE)
-EXCESS, EXCESS_COVERAGE = tl.constexpr(settings.EXCESS), tl.constexpr(settings.EXCESS_COVERAGE)
+ALONE, (SHARPER, SHARPER_FULLY) = tl.constexpr(settings.ALONE), (tl.constexpr(limit) for limit in settings.SHARPER)
+EXCESS, EXCESS_FULLY = (tl.constexpr(limit) for limit in settings.EXCESS)
+EXCESS_COVERAGE = tl.constexpr(settings.EXCESS_COVERAGE)
 
 
 def unmix_edges(
@@ -62,11 +64,12 @@ def _unmix_kernel(
         own = tl.load(signed + at, mask=is_mixed, other=0.0)
         is_near = own < middle
         seen = _load(picture, at, is_mixed)
-        prior = ramp((middle - own) / (high - low), PRIOR_RAMP, PRIOR_FULLY)
-        coverage = _cover(seen, prior, near, far, near_square, far_square)
+        prior = _expect_cover(signed, own, x, y, at, low, high, is_mixed, height, width, BLOCK)
+        near_variance, far_variance = _variance(near, near_square), _variance(far, far_square)
+        coverage = _cover(seen, prior, near, far, 0.5 * (near_variance + far_variance))
         _split(
-            seen, coverage, clear, own, is_near, near, far, near_r, far_r, colour, radius, weight, at, height * width,
-            is_mixed,
+            seen, coverage, clear, own, is_near, near, far, near_variance, far_variance, near_r, far_r,
+            colour, radius, weight, at, height * width, is_mixed,
         )  # fmt: skip
 
 
@@ -135,41 +138,76 @@ def _between(value, low, high):
 
 
 @triton.jit
-def _cover(seen, prior, near, far, near_mean_square, far_mean_square):
+def _expect_cover(signed, own, x, y, at, low, high, mask, height, width, BLOCK: tl.constexpr):
+    """What the depth map says about the coverage: 1 on the near side, less where it is alone there; 0 on the far side."""
+    near, count = tl.zeros([BLOCK], tl.float32), tl.zeros([BLOCK], tl.float32)
+    middle, step = 0.5 * (low + high), high - low
+    n = 0
+    while n < 9:
+        dy, dx = n // 3 - 1, n % 3 - 1
+        is_inside = mask & (y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width)
+        r = tl.load(signed + at + dy * width + dx, mask=is_inside, other=1e9)
+        near += ramp((middle - r) / step, PRIOR_RAMP, PRIOR_FULLY)
+        count += is_inside.to(tl.float32)
+        n += 1
+    alone = 1 - tl.minimum(near / (ALONE * tl.maximum(count, 1.0)), 1.0)
+    sharper = ramp(tl.abs(high) - tl.abs(low), SHARPER, SHARPER_FULLY)
+    return ramp((middle - own) / step, PRIOR_RAMP, PRIOR_FULLY) * (1 - alone * sharper)
+
+
+@triton.jit
+def _variance(mean, mean_square):
+    """Variance of the colours of a side, summed over the channels."""
+    square = _dot(mean, mean)
+    return tl.maximum(mean_square - square, 0.0) + NOISE * square + 1e-12
+
+
+@triton.jit
+def _cover(seen, prior, near, far, variance):
     """The most probable share of the near side in a pixel: least squares on the line from far to near, with a prior."""
     difference = near - far
     along, span = _dot(seen - far, difference), _dot(difference, difference)
-    near_square, far_square = _dot(near, near), _dot(far, far)
     t = _between(along / (span + 1e-12), 0.0, 1.0)
-    variance = 0.5 * (tl.maximum(near_mean_square - near_square, 0.0) + tl.maximum(far_mean_square - far_square, 0.0))
-    variance += NOISE * (near_square + far_square) + 1e-12
     off = seen - far - t[:, None] * difference
     strength = (variance + _dot(off, off)) / PRIOR_VARIANCE
     return _between((along + strength * prior) / (span + strength), 0.0, 1.0)
 
 
 @triton.jit
-def _split(seen, coverage, clear, own, is_near, near, far, near_r, far_r, colour, radius, weight, at, layer, mask):
+def _part_near(seen, a, light, near, far):
+    """Colours of near pixels of coverage `a`: first their own, what remains shows from behind."""
+    top = tl.minimum(tl.maximum(seen, near), EXCESS * _peak(near)[:, None])
+    own = _between((seen - (1 - a) * far) / tl.maximum(a, 0.05), tl.minimum(seen, near), top)
+    rest, top = (seen - a * own) / tl.maximum(1 - a, 0.05), tl.maximum(seen, far)
+    behind = _between(rest, tl.minimum(seen, far), top + light * tl.maximum(rest - top, 0.0))
+    return own, behind + ramp(a, SOLID, SOLID_FULLY) * (far - behind)
+
+
+@triton.jit
+def _part_far(seen, a, near, far, near_variance, far_variance):
+    """Colours of far pixels: first their own, what remains is the near surface's rim."""
+    of_far = (1 - a) * far_variance / (a * a * near_variance + (1 - a) * (1 - a) * far_variance)
+    own = far + of_far * (seen - a * near - (1 - a) * far)
+    own = _between(own, tl.minimum(seen, far), tl.maximum(seen, far))
+    rim = (seen - (1 - a) * own) / tl.maximum(a, 0.05)
+    return own, _between(rim, tl.minimum(seen, near), tl.maximum(seen, near))
+
+
+@triton.jit
+def _split(
+    seen, coverage, clear, own, is_near, near, far, near_variance, far_variance, near_r, far_r,
+    colour, radius, weight, at, layer, mask,
+):  # fmt: skip
     """Write the near and the far shares of the pixels into the layers, which are `layer` pixels apart."""
     channel = tl.arange(0, 4)[None, :]
-    near_peak = _peak(near)
-    shows_light = is_near & (_peak(seen) > EXCESS * tl.maximum(near_peak, _peak(far)))
-    coverage = tl.where(shows_light, EXCESS_COVERAGE, coverage)
-    a, n = coverage[:, None], is_near[:, None]
-    part, rest = tl.maximum(a, 0.05), tl.maximum(1 - a, 0.05)
-    low, high, dim = tl.minimum(seen, far), tl.maximum(seen, far), tl.minimum(seen, near)
-    # a near pixel: first its own colour, what remains shows from behind
-    top = tl.minimum(tl.maximum(seen, near), EXCESS * near_peak[:, None])
-    near_own = _between((seen - (1 - a) * far) / part, dim, top)
-    behind = (seen - a * near_own) / rest
-    far_behind = tl.where(shows_light[:, None], tl.maximum(behind, low), _between(behind, low, high))
-    far_behind += ramp(a, SOLID, SOLID_FULLY) * (far - far_behind)
-    # a far pixel: first its own colour, what remains is the near surface's rim
-    far_own = _between((seen - a * near) / rest, low, high)
-    near_rim = _between((seen - (1 - a) * far_own) / part, dim, tl.maximum(seen, near))
+    light = ramp(_peak(seen) / tl.maximum(tl.maximum(_peak(near), _peak(far)), 1e-12), EXCESS, EXCESS_FULLY)
+    light = tl.where(is_near, light, 0.0)
+    coverage += light * (EXCESS_COVERAGE - coverage)
+    near_own, far_behind = _part_near(seen, coverage[:, None], light[:, None], near, far)
+    far_own, near_rim = _part_far(seen, coverage[:, None], near, far, near_variance[:, None], far_variance[:, None])
     # as far as it is clear that there are two
     whole, share = 1 - clear, clear * tl.where(is_near, coverage, 1 - coverage)
-    own_colour = tl.where(n, near_own, far_own)
+    own_colour = tl.where(is_near[:, None], near_own, far_own)
     own_colour += (whole / tl.maximum(whole + share, 1e-6))[:, None] * (seen - own_colour)
     off = tl.where(is_near, near_r, far_r) - own
     own += clear * ramp(tl.abs(off) / tl.maximum(far_r - near_r, 1e-6), RAMP, RAMP_FULLY) * off
@@ -184,7 +222,7 @@ def _split(seen, coverage, clear, own, is_near, near, far, near_r, far_r, colour
     tl.store(weight + at, tl.where(is_near, whole + share, 1.0), mask=mask)
     tl.store(colour + layer * 3 + to, far_behind, mask=near3)
     tl.store(radius + layer + at, far_r, mask=mask & is_near)
-    tl.store(weight + layer + at, tl.where(shows_light, -clear, clear), mask=mask & is_near)
+    tl.store(weight + layer + at, clear, mask=mask & is_near)
     tl.store(colour + layer * 6 + to, near_rim, mask=rim3)
     tl.store(radius + layer * 2 + at, near_r, mask=is_rim)
     tl.store(weight + layer * 2 + at, clear * tl.maximum(coverage - RIM_LEAST, 0.0) / (1 - RIM_LEAST), mask=is_rim)

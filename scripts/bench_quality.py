@@ -1,14 +1,15 @@
 """Scores the renderer against truth: a benchmark folder of Cycles renders, and exact light fields made here.
 
-scripts/bench quality [--set DIR] [--crop PX] [--light-fields N] [--backend NAME]
+scripts/bench quality [--set DIR] [--crop PX] [--stride N] [--light-fields N] [--backend NAME]
 
 --set DIR: sub-folders with meta.json, sharp.exr, depth.exr and dof_*.exr (stills), or *_####.exr with flow (videos).
 PSNR is of display-encoded values clipped to 0..1; `edge` over pixels nearer to a depth step (10 %) than the largest coc
 radius; `flicker` is the change along the motion relative to the truth's (ideal 1). Where a clip has a second seed of every
 picture (`sharp_seed2`, `dof_seed2` in meta.json, as `scripts/cycles_scenes.py` writes them), `noise taken out` is the same
-ratio of what both seeds' changes have in common, root mean square. Light fields also print how first and second differences
-of a 1 cm dolly and of a focus pull compare with the truth's (ideal 1), without and with strands of hair half a pixel wide,
-which no depth map of whole pixels holds.
+ratio of what both seeds' changes have in common, root mean square, and so are `first` and `second differences` of each pixel
+over time, step by step, `?` where noise hides the truth's (frames --stride apart then tell more). Light fields print the same
+of a 1 cm dolly and of a focus pull, without and with strands of hair half a pixel wide, which no depth map of whole pixels
+holds.
 """
 
 from __future__ import annotations
@@ -36,30 +37,32 @@ APERTURES: dict[str, dict[str, Any]] = {
     "squeeze 2": {"squeeze": 2.0},
 }
 APERTURE_SAMPLES = 200
+Clip = list[np.ndarray]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", type=Path, help="folder of benchmark scenes")
     parser.add_argument("--crop", type=int, default=12, help="border left out, px")
+    parser.add_argument("--stride", type=int, default=1, help="frames from one to the next of differences over time")
     parser.add_argument("--light-fields", type=int, default=1, help="procedural scenes; 0: none")
     parser.add_argument("--backend", default="auto")
     options = parser.parse_args()
     config = BokehConfig(backend=options.backend)
     print(f"{'scene':<18}{'setting':<16}{'PSNR':>7}{'edge':>7}{'flicker':>9}")
     if options.set:
-        score_folder(options.set, options.crop, config)
+        score_folder(options.set, options.crop, options.stride, config)
     if options.light_fields:
         score_light_fields(options.light_fields, options.crop, config)
 
 
-def score_folder(folder: Path, crop: int, config: BokehConfig) -> None:
+def score_folder(folder: Path, crop: int, stride: int, config: BokehConfig) -> None:
     """Every scene of a benchmark folder, and the mean of the stills."""
     stills = []
     for meta_path in sorted(folder.glob("*/meta.json")):
         meta = json.loads(meta_path.read_text())
         if "frames" in meta:
-            score_video(meta_path.parent, meta, crop, config)
+            score_video(meta_path.parent, meta, crop, stride, config)
             continue
         if "sharp" not in meta:
             continue
@@ -73,30 +76,33 @@ def score_folder(folder: Path, crop: int, config: BokehConfig) -> None:
         show("MEAN", f"{len(stills)} stills", *np.mean(stills, axis=0))
 
 
-def score_video(folder: Path, meta: dict[str, Any], crop: int, config: BokehConfig) -> None:
-    """PSNR and flicker ratio of a clip with flow; with a second seed of every picture, the ratio free of noise as well."""
+def score_video(folder: Path, meta: dict[str, Any], crop: int, stride: int, config: BokehConfig) -> None:
+    """PSNR and flicker ratio of a clip with flow; with a second seed of every picture, ratios free of noise as well."""
     seeds = ("", "_seed2") if "dof_seed2" in meta["frames"][0] else ("",)
     depths, flows = ([read_exr(folder / frame[key]) for frame in meta["frames"]] for key in ("depth", "flow"))
     rows: list[tuple[float, float]] = []
-    ours: list[list[np.ndarray]] = []
-    true: list[list[np.ndarray]] = []
+    ours: list[Clip] = []
+    true: list[Clip] = []
     for seed in seeds:
         frames, truths = [], []
         for frame, depth in zip(meta["frames"], depths, strict=True):
             sharp, truth = (read_exr(folder / frame[key + seed]) for key in ("sharp", "dof"))
             row, image = score_still(sharp, depth, truth, lens_of(meta, frame), frame["focus_m"], crop, config)
             rows.append(row)
-            frames.append(image)
-            truths.append(truth)
-        ours.append(follow_changes(frames, flows, depths))
-        true.append(follow_changes(truths, flows, depths))
+            frames.append(encode(image))
+            truths.append(encode(truth))
+        ours.append(frames)
+        true.append(truths)
+    changes, true_changes = ([follow_changes(clip, flows, depths) for clip in clips] for clips in (ours, true))
     value, edge = np.mean(rows, axis=0)
-    ratio = np.abs(np.concatenate(ours[0])).mean() / np.abs(np.concatenate(true[0])).mean()
+    ratio = np.abs(np.concatenate(changes[0])).mean() / np.abs(np.concatenate(true_changes[0])).mean()
     show(meta["scene"], f"{len(flows)} frames", value, edge, float(ratio))
     if len(seeds) == 2:
-        print(
-            f"{meta['scene']:<18}{'noise taken out':<16}{measure_common(ours) / measure_common(true):23.3f}", flush=True
-        )
+        ratio = measure_common(changes) / measure_common(true_changes)
+        print(f"{meta['scene']:<18}{'noise taken out':<16}{ratio:23.3f}", flush=True)
+        inner = np.s_[crop : -crop or None, crop : -crop or None]
+        cropped = ([[frame[inner] for frame in clip[::stride]] for clip in clips] for clips in (ours, true))
+        show_differences(meta["scene"], f"{stride} frames apart" if stride > 1 else "", *cropped)
 
 
 def score_light_fields(count: int, crop: int, config: BokehConfig) -> None:
@@ -115,31 +121,46 @@ def score_light_fields(count: int, crop: int, config: BokehConfig) -> None:
         dolly = [(light_field.make_scene(0, 0.08 + 0.01 * step, 0, strands), 2.0) for step in range(5)]
         pull = [(light_field.make_scene(0, 0.0, 0, strands), 2.0 + 0.06 * step) for step in range(5)]
         for name, moves in (("dolly 1 cm", dolly), ("focus pull", pull)):
-            first, second = measure_smoothness(moves, config)
-            print(f"{f'{strands} strands':<18}{name:<16}first differences {first}, second {second} of the truth's")
+            show_differences(f"{strands} strands", name, *render_moves(moves, config))
 
 
 def render_light_field(
-    planes: list[light_field.Plane], lens: Lens, focus: float, samples: int = APERTURE_SAMPLES
+    planes: list[light_field.Plane], lens: Lens, focus: float, samples: int = APERTURE_SAMPLES, seed: int = 0
 ) -> np.ndarray:
     depths = torch.tensor([plane.depth for plane in planes]).reshape(1, 1, 1, -1)
     radii = (coc_from_depth(depths, lens, focus, light_field.WIDTH) / 2).flatten().tolist()
-    return light_field.render_truth(planes, radii, light_field.aperture_points(lens, samples))
+    points = light_field.aperture_points(lens, (seed + 1) * samples)[-samples:]
+    return light_field.render_truth(planes, radii, points, seed)
 
 
-def measure_smoothness(moves: list[tuple[list[light_field.Plane], float]], config: BokehConfig) -> tuple[str, str]:
-    """Mean absolute first and second differences of display values, ours over the truth's, per step."""
+def render_moves(
+    moves: list[tuple[list[light_field.Plane], float]], config: BokehConfig
+) -> tuple[list[Clip], list[Clip]]:
+    """Display values of our frames and of the truth's, with two seeds."""
     lens = Lens(focal_length_mm=85, f_number=1.4)
-    ours, truths = [], []
+    ours: list[Clip] = [[], []]
+    true: list[Clip] = [[], []]
     for planes, focus in moves:
-        sharp, depth = light_field.render_sharp(planes)
-        ours.append(encode(blur(sharp, depth, lens, focus, config)))
-        truths.append(encode(render_light_field(planes, lens, focus, 3 * APERTURE_SAMPLES)))
-    ratios = []
-    for order in (1, 2):
-        mine, true = (np.abs(np.diff(np.stack(clip), order, axis=0)).mean((1, 2, 3)) for clip in (ours, truths))
-        ratios.append("/".join(f"{r:.2f}" for r in mine / true))
-    return ratios[0], ratios[1]
+        for seed in (0, 1):
+            sharp, depth = light_field.render_sharp(planes, APERTURE_SAMPLES, seed)
+            ours[seed].append(encode(blur(sharp, depth, lens, focus, config)))
+            true[seed].append(encode(render_light_field(planes, lens, focus, 2 * APERTURE_SAMPLES, seed)))
+    return ours, true
+
+
+def show_differences(scene: str, setting: str, ours: list[Clip], true: list[Clip]) -> None:
+    """Root mean square of first and second differences over time that both seeds have in common, ours over the truth's."""
+    for order, name in ((1, "first"), (2, "second")):
+        ratios = []
+        for step in range(len(ours[0]) - order):
+            mine, truth = (
+                [[np.diff(np.stack(clip[step : step + order + 1]), order, axis=0)] for clip in clips]
+                for clips in (ours, true)
+            )
+            common = truth[0][0] * truth[1][0]
+            is_clear = common.mean() > 4 * common.std() / np.sqrt(common.size)
+            ratios.append(f"{measure_common(mine) / measure_common(truth):.2f}" if is_clear else "?")
+        print(f"{scene:<18}{setting:<16}{name} differences {'/'.join(ratios)}", flush=True)
 
 
 def score_still(
@@ -172,22 +193,22 @@ def edge_band(depth: np.ndarray, coc: np.ndarray) -> np.ndarray:
     return cv2.distanceTransform(is_flat, cv2.DIST_L2, 5) <= reach
 
 
-def follow_changes(frames: list[np.ndarray], flows: list[np.ndarray], depths: list[np.ndarray]) -> list[np.ndarray]:
-    """Display changes (n,3) along the motion per step, where the flow stays inside and on the same depth (8 %)."""
+def follow_changes(frames: Clip, flows: Clip, depths: Clip) -> Clip:
+    """Changes (n,3) of display values along the motion per step, where the flow stays inside and on the same depth (8 %)."""
     changes = []
     height, width = depths[0].shape
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     for i, flow in enumerate(flows[:-1]):
         at_x, at_y = x + flow[..., 0], y + flow[..., 1]
-        warped = cv2.remap(encode(frames[i + 1]), at_x, at_y, cv2.INTER_LINEAR)
+        warped = cv2.remap(frames[i + 1], at_x, at_y, cv2.INTER_LINEAR)
         depth = cv2.remap(depths[i + 1], at_x, at_y, cv2.INTER_NEAREST)
         is_inside = (at_x >= 0) & (at_y >= 0) & (at_x <= width - 1) & (at_y <= height - 1)
         is_same = is_inside & (np.abs(depth - depths[i]) < 0.08 * depths[i])
-        changes.append((warped - encode(frames[i]))[is_same])
+        changes.append((warped - frames[i])[is_same])
     return changes
 
 
-def measure_common(seeds: list[list[np.ndarray]]) -> float:
+def measure_common(seeds: list[Clip]) -> float:
     """Root mean square of what the changes of two seeds have in common: their noise, being independent, is no part of it."""
     first, second = (np.concatenate(seed) for seed in seeds)
     return float(np.sqrt(max((first * second).mean(), 1e-12)))

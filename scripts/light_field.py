@@ -31,10 +31,13 @@ class Plane:
     """(h,w) coverage."""
     depth: float
     """m"""
+    scale: float = 1.0
+    """How much larger it is seen than where it was made."""
 
 
 def make_scene(seed: int, dolly: float = 0.0, lamps: int = 14, strands: int = 70) -> list[Plane]:
-    """Background with lamps, two objects, a head with hair at 2 m - dolly, leaves in front: farthest first.
+    """Background with lamps, two objects, a head with hair at 2 m, leaves in front: farthest first. The camera has come
+    `dolly` m nearer, so all of them are seen larger.
 
     The strands are half a pixel wide, so that a depth map of whole pixels does not know them.
     """
@@ -48,9 +51,9 @@ def make_scene(seed: int, dolly: float = 0.0, lamps: int = 14, strands: int = 70
         corner = _fine(x, y)
         cv2.rectangle(box, corner, (corner[0] + 90, corner[1] + 120), 1.0, -1)
     planes.append(_plane(_texture(rng, 0.6) * _tint(0.4, 1.0, 0.5), box, 4.0))
-    planes.append(_plane(_texture(rng, 0.35) * _tint(1.0, 0.6, 0.4), _head(rng, strands), 2.0 - dolly))
+    planes.append(_plane(_texture(rng, 0.35) * _tint(1.0, 0.6, 0.4), _head(rng, strands), 2.0))
     planes.append(_plane(_texture(rng, 0.3) * _tint(0.3, 1.0, 0.2), _leaves(rng), 0.95))
-    return planes
+    return [Plane(p.light, p.alpha, p.depth - dolly, p.depth / (p.depth - dolly)) for p in planes]
 
 
 def aperture_points(lens: Lens, count: int) -> Array:
@@ -63,33 +66,35 @@ def aperture_points(lens: Lens, count: int) -> Array:
     return square[is_inside][:count].astype(np.float32)
 
 
-def render_truth(planes: list[Plane], radii: list[float], points: Array) -> Array:
-    """The picture (H,W,3) through `points`; radii: signed coc radius of each plane, px."""
+def render_truth(planes: list[Plane], radii: list[float], points: Array, seed: int = 0) -> Array:
+    """The picture (H,W,3) through `points`; radii: signed coc radius of each plane, px; seed: of places within pixels."""
     total = np.zeros((HEIGHT, WIDTH, 3), np.float64)
-    for n, (u, v) in enumerate(points):
+    for n, (u, v) in enumerate(points, seed * len(points)):
         jitter = ((n * 0.819172513396) % 1 - 0.5, (n * 0.671043606703) % 1 - 0.5)
         light = np.zeros((HEIGHT, WIDTH, 3), np.float32)
         for plane, radius in zip(planes, radii, strict=True):
-            moved = _shift(np.dstack([plane.light, plane.alpha]), radius * u + jitter[0], radius * v + jitter[1])
+            offset = (radius * u + jitter[0], radius * v + jitter[1])
+            moved = _shift(np.dstack([plane.light, plane.alpha]), *offset, plane.scale)
             light = light * (1 - moved[..., 3:]) + moved[..., :3]
         total += light
     return (total / len(points)).astype(np.float32)
 
 
-def render_sharp(planes: list[Plane]) -> tuple[Array, Array]:
+def render_sharp(planes: list[Plane], samples: int = 32, seed: int = 0) -> tuple[Array, Array]:
     """The sharp picture (H,W,3) and its unmixed depth (H,W), m: of the front plane that covers more than half."""
-    points = np.zeros((32, 2), np.float32)
-    sharp = render_truth(planes, [0.0] * len(planes), points)
+    sharp = render_truth(planes, [0.0] * len(planes), np.zeros((samples, 2), np.float32), seed)
     depth = np.full((HEIGHT, WIDTH), planes[0].depth, np.float32)
     for plane in planes[1:]:
-        cover = cv2.resize(plane.alpha, None, fx=1 / FINE, fy=1 / FINE, interpolation=cv2.INTER_AREA)
-        depth[cover[MARGIN:-MARGIN, MARGIN:-MARGIN] > 0.5] = plane.depth
+        alpha = cv2.blur(plane.alpha, (FINE, FINE), anchor=(FINE - 1, FINE - 1))
+        depth[_shift(alpha, -0.25, -0.25, plane.scale) > 0.5] = plane.depth
     return sharp, depth
 
 
-def _shift(picture: Array, dx: float, dy: float) -> Array:
-    """The picture moved by (dx, dy) px, sampled once per pixel."""
-    move = np.array([[FINE, 0, (MARGIN + 0.5 - dx) * FINE - 0.5], [0, FINE, (MARGIN + 0.5 - dy) * FINE - 0.5]])
+def _shift(picture: Array, dx: float, dy: float, scale: float) -> Array:
+    """The picture `scale` times larger about its middle and moved by (dx, dy) px, sampled once per pixel."""
+    step, size = FINE / scale, np.array([WIDTH, HEIGHT])
+    first = (MARGIN + size / 2) * FINE - 0.5 + (0.5 - size / 2 - (dx, dy)) * step
+    move = np.array([[step, 0, first[0]], [0, step, first[1]]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(picture, move, (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 

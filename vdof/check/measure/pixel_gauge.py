@@ -28,8 +28,9 @@ _SHUTTER = 0.5
 """Share of a frame's time that a camera's shutter is usually open."""
 _RESPONSE = {"reference": 1.0, "blind": 3.0}
 """Stops of blur in a stop of what is measured: a disc's rim and the codec keep fine detail that a Gaussian would not."""
-_SHARP_RESPONSE = 0.75
-"""The same, blind, in the sharp part: there the texture's own shape tells more than the lens, and blur does not show."""
+_SHARP_RESPONSE = {"reference": 0.5, "blind": 0.75}
+"""The same in the sharp part: there blur does not show, a codec takes as much detail as a lens and, blind, the texture's own
+shape tells more than either."""
 STILL = "the picture stands still, so that its blur would hold still whatever made it"
 SHARP_PART = "sharp part"
 _STILL = 0.12
@@ -168,7 +169,7 @@ def find_regions(evidence: Evidence, mode: str, *, is_after_pull: bool = False) 
         if share is None:
             continue
         useful = np.where(seen, trust, 0.0)[is_in]
-        response = _SHARP_RESPONSE if mode == "blind" and name == SHARP_PART else _RESPONSE[mode]
+        response = (_SHARP_RESPONSE if name == SHARP_PART else _RESPONSE)[mode]
         curves = response * fit_groups(size[is_in], useful, evidence.seconds, groups[is_in], has_strays=True)
         causes = find_causes(evidence, is_in, useful, float(np.median(usual[is_in])), hanging)
         causes["focus following its subject"] = (followed, -3.0, 3.0)

@@ -85,7 +85,7 @@ def render_sharp(planes: list[Plane], samples: int = 32, seed: int = 0) -> tuple
     sharp = render_truth(planes, [0.0] * len(planes), np.zeros((samples, 2), np.float32), seed)
     depth = np.full((HEIGHT, WIDTH), planes[0].depth, np.float32)
     for plane in planes[1:]:
-        alpha = cv2.blur(plane.alpha, (FINE, FINE), anchor=(FINE - 1, FINE - 1))
+        alpha = np.asarray(cv2.blur(plane.alpha, (FINE, FINE), anchor=(FINE - 1, FINE - 1)), np.float32)
         depth[_shift(alpha, -0.25, -0.25, plane.scale) > 0.5] = plane.depth
     return sharp, depth
 

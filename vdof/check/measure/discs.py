@@ -6,6 +6,8 @@ response is nearest to the disc's over all that the grid can show; what a render
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -51,8 +53,14 @@ def make_disc(radius: float) -> Map | None:
     return np.asarray(kernel / kernel.sum(), np.float32)
 
 
+@cache
+def list_discs() -> tuple[Map | None, ...]:
+    """The tried discs, from the point to the largest."""
+    return tuple(make_disc(float(np.sqrt(square))) for square in to_square(np.linspace(0, _OCTAVES, COUNT)))
+
+
 def blur(picture: Map, kernel: Map | None) -> Map:
-    """(h,w) the picture behind one of `DISCS`."""
+    """(h,w) the picture behind one of `list_discs`."""
     return picture if kernel is None else np.asarray(cv2.filter2D(picture, -1, kernel), np.float32)
 
 
@@ -69,4 +77,3 @@ def make_finer(count: int, steps: int) -> Array:
 OCTAVE = _OCTAVES / (COUNT - 1) / STEPS
 """Octaves from one place of `FINER` to the next."""
 FINER = make_finer(COUNT, STEPS)
-DISCS = tuple(make_disc(float(np.sqrt(square))) for square in to_square(np.linspace(0, _OCTAVES, COUNT)))

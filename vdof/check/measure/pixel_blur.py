@@ -61,7 +61,7 @@ def compare_level(level: int, image: Map, sharp: Map, sight: Sight) -> Blur:
     across, down = gradient(np.sqrt(np.maximum(image, 0)))
     own = gather(across * across + down * down, level, sight)
     energies, products = [], []
-    for disc in discs.DISCS:
+    for disc in discs.list_discs():
         gx, gy = gradient(np.sqrt(np.maximum(discs.blur(sharp, disc), np.float32(0))))
         energies.append(gather(gx * gx + gy * gy, level, sight))
         products.append(gather(gx * across + gy * down, level, sight))

@@ -203,28 +203,6 @@ def test_a_lone_frame_and_a_switched_off_stage_change_nothing() -> None:
     assert torch.equal(stabilise(noisy, rgb, StabiliseConfig(enabled=False)), noisy)
 
 
-def test_upsampling_puts_the_edge_where_the_frame_has_it() -> None:
-    rgb = torch.full((1, 3, 96, 128), 0.2)
-    rgb[..., 59:] = 0.8
-    truth = torch.where(rgb[:, :1] > 0.5, 0.9, 0.1)
-    disparity = F.interpolate(truth, size=(24, 32), mode="area")
-    result = upsample_guided(disparity, rgb)
-    assert result.shape == (1, 1, 96, 128)
-    is_beside = torch.ones(128, dtype=torch.bool)
-    is_beside[57:61] = False  # edges are placed at half the frame's size
-    assert float((result - truth)[..., is_beside].abs().max()) < 0.02
-    assert 0.1 - 1e-6 <= float(result.min()) <= float(result.max()) <= 0.9 + 1e-6
-
-
-def test_upsampling_does_not_copy_texture_or_ring() -> None:
-    rgb = texture(0)
-    flat = torch.full((1, 1, 18, 32), 0.4)
-    assert torch.allclose(upsample_guided(flat, rgb), torch.full((1, 1, HEIGHT, WIDTH), 0.4), atol=1e-6)
-    slope = torch.linspace(0, 1, 32).expand(1, 1, 18, 32).contiguous()
-    bilinear = F.interpolate(slope, size=(HEIGHT, WIDTH), mode="bilinear")
-    assert float((upsample_guided(slope, rgb) - bilinear).abs().mean()) < 0.02
-
-
 def test_bad_input_is_named() -> None:
     with pytest.raises(ShapeError, match=r"disparity must be \(T,1,h,w\), got \(2, 3, 4, 4\)"):
         stabilise(torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4))
@@ -268,16 +246,6 @@ def test_a_moving_camera_keeps_the_slide() -> None:
     sliding = sliding + 0.2 * torch.linspace(0, 1, HEIGHT)[:, None]
     stable = stabilise(sliding, rgb)
     assert float((stable[-1] - stable[0]).mean()) == pytest.approx(0.2, abs=0.01)
-
-
-def test_upsampling_is_the_same_compiled_and_in_torch() -> None:
-    from vdof.stabilise.upsample import _upsample_on_device
-
-    rgb, disparity = texture(0, (96, 160)), F.interpolate(texture(5)[:, :1], size=(48, 80))
-    disparity[..., 20:40, 30:60] += 1
-    compiled, plain = upsample_guided(disparity, rgb), _upsample_on_device(disparity, rgb)
-    assert float((compiled - plain).abs().mean()) < 1e-4
-    assert float((compiled - plain).abs().max()) < 0.02
 
 
 def test_repeated_frames_of_a_raised_frame_rate_do_no_harm() -> None:

@@ -19,6 +19,7 @@ from vdof.optics import coc_from_disparity
 from vdof.outputs import Picture, make_preview
 from vdof.plan import FramePlan, Plan
 from vdof.stabilise import upsample_guided
+from vdof.stabilise.filters import resize
 from vdof.stream import QUEUE_FRAMES, prefetch
 from vdof.video import Frame, Writer, parse_frame_range, read_frames, to_display, to_linear, turn_back, turn_upright
 
@@ -35,7 +36,6 @@ class SecondPass:
     def __init__(self, job: Job, analysis: Analysis, plan: Plan, exporter: Exporter, check: RenderCheck | None) -> None:
         self._job, self._analysis, self._plan = job, analysis, plan
         self._exporter, self._check = exporter, check
-        self._has_edges = analysis.estimator.get("estimator") == "files"
         self.previews: list[Picture] = []
         """Before and after, of the plan's two frames."""
 
@@ -65,7 +65,7 @@ class SecondPass:
         ):
             seconds = float(record.pts * info.time_base)
             sharp = turn_upright(frame.rgb.to(self._job.device), info)
-            metric, coc = find_coc(sharp, disparity.to(self._job.device), step, has_edges=self._has_edges)
+            metric, coc = find_coc(sharp, disparity.to(self._job.device), step, edges=self._job.config.stabilise.edges)
             with clock.measure("export"):
                 self._exporter.write(FrameFacts(frame.index, seconds, step.lens, step.focus_distance_m), metric, coc)
             image = self.blur(sharp, coc, step)
@@ -82,19 +82,18 @@ class SecondPass:
         return to_display(linear, transfer).clamp(0, 1)
 
 
-def find_coc(sharp: Tensor, disparity: Tensor, step: FramePlan, *, has_edges: bool = False) -> tuple[Tensor, Tensor]:
+def find_coc(sharp: Tensor, disparity: Tensor, step: FramePlan, *, edges: bool = True) -> tuple[Tensor, Tensor]:
     """Metric disparity (1,1,H,W) 1/m and coc (1,1,H,W) px of a frame (1,3,H,W).
 
-    `disparity` is (1,1,h,w) in the analysis' units. Where it comes at the frame's own size with edges that somebody
-    else has placed (`has_edges`), they stay as they are.
+    `disparity` is (1,1,h,w) in the analysis' units; `edges`: whether soft edges are made steep.
     """
     if step.figure is not None:
         upright = straighten(disparity[0, 0].cpu().numpy(), step.figure.unpack(), step.lean)
         disparity = torch.from_numpy(upright)[None, None].to(sharp.device)
     if step.head is not None:
         disparity = torch.from_numpy(raise_head(disparity[0, 0].cpu().numpy(), step.head))[None, None].to(sharp.device)
-    is_fine = has_edges and disparity.shape[-2:] == sharp.shape[-2:]
-    fine = disparity if is_fine else upsample_guided(disparity, sharp)
+    size = sharp.shape[-2], sharp.shape[-1]
+    fine = upsample_guided(disparity, sharp) if edges else resize(disparity, size)
     metric = (step.scale.scale * fine + step.scale.offset).clamp(min=0)
     coc = coc_from_disparity(metric, step.lens, step.focus_distance_m, sharp.shape[-1])
     limit = LARGEST_COC * sharp.shape[-1]

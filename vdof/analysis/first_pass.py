@@ -40,7 +40,7 @@ def analyse(
     key = make_key(
         source=source_sha256, frames=config.frames, video=vars(config.video), depth=description,
         shots=vars(config.shots), log=[(entry.first_frame, entry.last_frame) for entry in entries],
-        stabilise=asdict(config.stabilise), long_side=ANALYSIS_LONG_SIDE,
+        stabilise=asdict(replace(config.stabilise, edges=True)), long_side=ANALYSIS_LONG_SIDE,
     )  # fmt: skip
     folder = cache / key
     found = load(folder)

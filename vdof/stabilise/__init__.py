@@ -7,11 +7,12 @@ jumps.py        what steps from one frame to the next, as networks that work in 
 level.py        what is taken off each frame: the fast part, and the trend too where the camera stands still
 smooth.py       the flow-guided filter that looks both ways in time
 window.py       the stream: frames of one shot in, the same frames out, a bounded number alive
-upsample.py     disparity to frame size, its edges taken from the frame
+edges.py        disparity to frame size, its edges steep and where the frame has them
+filters.py      means and extremes of squares, on every device
 """
 
 from vdof.stabilise.config import StabiliseConfig, count_live_frames
-from vdof.stabilise.upsample import upsample_guided
+from vdof.stabilise.edges import upsample_guided
 from vdof.stabilise.window import stabilise, stabilise_stream
 
 __all__ = ["StabiliseConfig", "count_live_frames", "stabilise", "stabilise_stream", "upsample_guided"]

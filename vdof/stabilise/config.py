@@ -35,6 +35,9 @@ class StabiliseConfig:
     kappa^look_ahead, 2 % at the defaults, which moves the answer at a seam by less than 0.06 % of the disparity's range in
     999 of 1000 pixels, by 0.36 % in the worst seen (a hand-held shot); by 0.2 % and 1.4 % where errors of the moderate
     kind and a hand-held camera come together (synthetic, 110 frames), the frame as a whole by 0.03 %."""
+    edges: bool = True
+    """Whether soft edges of disparity are made steep and laid on the frame's. Edges that are steep already stay in any case.
+    False: disparity is only interpolated to the frame's size."""
     flow: FlowConfig = field(default_factory=FlowConfig)
     """The flow between neighbouring frames."""
 

@@ -28,7 +28,7 @@ _LONG_SIDE = 480
 """px: levels and maps are found at no larger size."""
 _SAMPLES = 4000
 """Values that the range of disparity is taken from."""
-_STEP = (0.05, 0.15)
+_STEP = (0.1, 0.3)
 """Share of the frame's range of disparity: what is no step, and what is one."""
 _RAMP = 3.5
 """px of the disparity's grid on each side of an edge: how wide a network's ramp is."""

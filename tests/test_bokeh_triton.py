@@ -57,9 +57,9 @@ from triton.compiler import ASTSource
 from vdof.bokeh.on_triton import layers, lights, splat, unmix
 
 POINTERS = set(
-    "colour radius weight spread shown filled picture signed around low_at high_at borders spans gain clip ends sums coarse "
-    "out x_at y_at size_at side_at light_at start centre reach_at first_group own_radius own_weight rim_radius rim_weight "
-    "middles".split()
+    "colour radius weight held held_at spread shown filled picture signed around low_at high_at borders spans gain clip ends "
+    "sums coarse out x_at y_at size_at side_at light_at start centre reach_at first_group own_radius own_weight rim_radius "
+    "rim_weight middles".split()
 )
 WHOLE = {"y_at", "start", "reach_at", "first_group"}
 NUMBERS = set("area cut_x cut_y cut_shift squeeze knee nearest farthest per_radius".split())

@@ -1,8 +1,9 @@
 """What a backend splats: the picture's own pixels, what they hide, and the mixed pixels on depth edges taken apart.
 
-Four layers: OWN holds every pixel; BEHIND what a blurred or transparent edge reveals; RIM the share of a nearer surface
-in a pixel that the depth map gives to the farther one (a hair's border, the rim of a lamp); BEYOND what lies behind BEHIND,
-where that is itself blurred or has an edge nearby.
+Four layers: OWN holds every pixel; RIM the other surface of a mixed pixel, nearer or farther than the one that the depth map
+gives it to (a hair's border, the rim of a lamp, what shows beside a strand), so that nothing jumps when the map changes its
+mind; BEHIND what a pixel hides and a blurred edge reveals; BEYOND what lies behind BEHIND, where that is itself blurred or has
+an edge nearby.
 """
 
 from __future__ import annotations
@@ -82,14 +83,14 @@ SPREAD = 6.0
 """Their weight falls as exp(-distance^2 / SPREAD)."""
 MIXED_TRUST = 0.2
 """Weight of a pixel that may itself be mixed."""
-PRIOR_VARIANCE = 0.3
-"""Variance of coverage about what the depth map says (1 on the near side, 0 on the far side)."""
+PRIOR_VARIANCE = 0.2
+"""Variance of coverage about what the depth map says: how much of the 3x3 pixels about it is near..."""
 PRIOR_RAMP = (-0.25, 0.25)
-"""How far a radius is nearer than the middle, in steps, for which what the depth map says goes from 0 to 1."""
-ALONE = 0.5
-"""A near pixel with fewer near ones than this share within 3x3 is expected to be covered less: a strand may be thinner..."""
-SHARPER = (0.0, 1.0)
-"""... as far as the near surface is sharper than the far one by this, px; in focus the far one would show through."""
+"""... where a pixel is from 0 to 1 near as its radius is nearer than the middle by this, in steps..."""
+PRIOR_SPREAD = 1.6
+"""... and counts by exp(-distance^2 / PRIOR_SPREAD)..."""
+PRIOR_GAIN = 1.2
+"""... with this contrast about one half. A sharper mean would say more, but an edge would move by whole pixels."""
 NOISE = 0.006
 """Colour variance of a side taken for granted, relative to its squared colour."""
 RAMP = (0.2, 0.3)

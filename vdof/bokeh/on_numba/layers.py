@@ -60,9 +60,9 @@ def split_layers(picture: NDArray[np.float32], signed: NDArray[np.float32], marg
     colour[OWN], radius[OWN] = picture, signed
     weight = np.zeros((LAYERS, height, width), f4)
     weight[OWN] = 1
-    unmix_edges(colour, radius, weight, spread, level)
+    held = unmix_edges(colour, radius, weight, spread, level)
     if reach.any():
-        _add_background(colour, radius, weight, spread, _spread_reach(reach, middle), level, margin)
+        _add_background(colour, radius, weight, held, spread, _spread_reach(reach, middle), level, margin)
     return Layers(colour, radius, weight, margin)
 
 
@@ -70,6 +70,7 @@ def _add_background(
     colour: NDArray[np.float32],
     radius: NDArray[np.float32],
     weight: NDArray[np.float32],
+    held: NDArray[np.float32],
     spread: NDArray[np.float32],
     shown: NDArray[np.float32],
     level: float,
@@ -79,6 +80,7 @@ def _add_background(
 
     The margin only repeats the border, so the picture alone is looked at: what is found does not depend on the largest disc.
 
+    held: how surely what is behind each pixel is known.
     shown: per tile, the radius below which a surface is the nearer side of an edge in reach, so that it may be seen around.
     """
     inner = np.s_[margin:-margin, margin:-margin]
@@ -89,11 +91,11 @@ def _add_background(
     sizes = np.array(pyramid_sizes(height - 2 * margin, width - 2 * margin), np.int64)
     stack = np.zeros((levels, *sizes[0], 5), f4)
     knee = f4(5 * level)
-    run_rows(_back_strands, 0, height, colour, radius, weight, spread, shown, DENSE_FALL)
+    run_rows(_back_strands, 0, height, colour, radius, weight, held, spread, shown, DENSE_FALL)
     seen = colour[OWN][inner], radius[OWN][inner], spread[inner]
     run_rows(bin_pixels, 0, int(sizes[0, 0]), *seen, bounds[0], bounds[2], knee, stack)
     run_rows(fill_level, 0, levels, stack, sizes, step=1)
-    run_rows(_pick_behind, 0, height, colour, radius, weight, stack, *bounds, shown, margin)
+    run_rows(_pick_behind, 0, height, colour, radius, weight, held, stack, *bounds, shown, margin)
 
 
 @compiled
@@ -131,7 +133,7 @@ def _spread_reach(reach, middle):
 
 
 @compiled
-def _back_strands(y0, y1, colour, radius, weight, spread, shown, fall):
+def _back_strands(y0, y1, colour, radius, weight, held, spread, shown, fall):
     """In dense hair what a strand hides is the next strand, not the far background: a mean of what is just farther."""
     found = np.empty(5, np.float32)  # r, g, b, radius, weight
     for y in range(y0, y1):
@@ -146,10 +148,8 @@ def _back_strands(y0, y1, colour, radius, weight, spread, shown, fall):
             if share == f4(0):
                 continue
             found /= found[4]
-            held = weight[BEHIND, y, x]
-            share *= f4(1) - held * (f4(1) - ramp(radius[BEHIND, y, x] - found[3], DENSE_NEARER))
-            held *= f4(1) - share
-            weight[BEHIND, y, x] = _add_behind(colour, radius, y, x, held, found, share)
+            share *= f4(1) - held[y, x] * (f4(1) - ramp(radius[BEHIND, y, x] - found[3], DENSE_NEARER))
+            _add_behind(colour, radius, weight, held, y, x, (f4(1) - share) * held[y, x], found, share)
 
 
 @compiled
@@ -173,18 +173,19 @@ def _find_next(colour, radius, y, x, fall, found):
 
 
 @compiled
-def _add_behind(colour, radius, y, x, held, found, share):
-    """Mix `share` of a source (r, g, b, radius) with `held` of what is behind a pixel; returns their sum."""
-    total = held + share
+def _add_behind(colour, radius, weight, held, y, x, kept, found, share):
+    """Mix `share` of a source (r, g, b, radius) with the `kept` part of what is behind a pixel."""
+    total = kept + share
     part = share / max(total, f4(1e-6))
     for c in range(3):
         colour[BEHIND, y, x, c] += part * (found[c] - colour[BEHIND, y, x, c])
     radius[BEHIND, y, x] += part * (found[3] - radius[BEHIND, y, x])
-    return total
+    weight[BEHIND, y, x] += total - held[y, x]
+    held[y, x] = total
 
 
 @compiled
-def _pick_behind(y0, y1, colour, radius, weight, stack, nearest, farthest, per_radius, shown, margin):
+def _pick_behind(y0, y1, colour, radius, weight, held, stack, nearest, farthest, per_radius, shown, margin):
     """Layers BEHIND and BEYOND from the levels of the background."""
     found = np.empty(4, np.float32)
     bounds = (nearest, farthest, per_radius)
@@ -194,13 +195,12 @@ def _pick_behind(y0, y1, colour, radius, weight, stack, nearest, farthest, per_r
             seen_around = ramp(shown[y // TILE, x // TILE] - own, SEEN_AROUND)
             if seen_around == f4(0):
                 continue
-            held = weight[BEHIND, y, x]
-            if held < f4(1):
+            if held[y, x] < f4(1):
                 behind = _find_behind(own, y - margin, x - margin, stack, bounds, found)
-                share = seen_around * (f4(1) - held) * ramp(behind - own, REVEAL_STEP)
-                weight[BEHIND, y, x] = _add_behind(colour, radius, y, x, held, found, share)
+                share = seen_around * (f4(1) - held[y, x]) * ramp(behind - own, REVEAL_STEP)
+                _add_behind(colour, radius, weight, held, y, x, held[y, x], found, share)
             behind = radius[BEHIND, y, x]
-            share = weight[BEHIND, y, x] * ramp(shown[y // TILE, x // TILE] - behind, SEEN_AROUND)
+            share = held[y, x] * ramp(shown[y // TILE, x // TILE] - behind, SEEN_AROUND)
             share *= seen_around * ramp(behind - own, REVEAL_STEP)
             if share > f4(0):
                 beyond = _find_behind(behind, y - margin, x - margin, stack, bounds, found)

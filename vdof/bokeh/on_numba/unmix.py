@@ -1,12 +1,13 @@
 """Mixed pixels on depth edges taken apart, compiled for the CPU; `vdof.bokeh.on_torch.unmix` says the same in torch.
 
 A pixel on a depth edge shows `I = a F + (1 - a) B`: near colour F over far colour B with coverage a. F and B are weighted
-means of the two sides in a window; a is the most probable coverage given I and what the depth map says. The near share
-becomes a transparent source at the near radius, the far share an opaque one at the far radius, so a strand keeps its
-colour and drags no background along, and light keeps its energy. A soft depth edge is snapped to its two sides.
+means of the two sides in a window; a is the most probable coverage given I and what the depth map says. Both shares become
+transparent sources at the radii of their sides, and what the near one hides a source behind them, so a strand keeps its
+colour and drags no background along, and light keeps its energy. Which side the depth map gives the pixel to changes nothing
+but what it says about a. A soft depth edge is snapped to its two sides.
 
-What the two means leave unexplained in a far pixel belongs to each side by its variance (Chuang et al., "A Bayesian approach
-to digital matting", 2001), so that an even background stays clean beside a patterned edge.
+What the two means leave unexplained belongs to each side by its variance (Chuang et al., "A Bayesian approach to digital
+matting", 2001), so that an even background stays clean beside a patterned edge.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vdof.bokeh.layers import (
-    ALONE,
     BEHIND,
     CLEAR_STEP,
     EXCESS,
@@ -26,12 +26,13 @@ from vdof.bokeh.layers import (
     MIXED_TRUST,
     NOISE,
     OWN,
+    PRIOR_GAIN,
     PRIOR_RAMP,
+    PRIOR_SPREAD,
     PRIOR_VARIANCE,
     RAMP,
     RIM,
     RIM_LEAST,
-    SHARPER,
     SIDES,
     SOLID,
     SPREAD,
@@ -41,6 +42,8 @@ from vdof.compiled import compiled, f4, ramp
 from vdof.threads import run_rows
 
 FALL = np.array([math.exp(-k / SPREAD) for k in range(2 * WINDOW * WINDOW + 1)], f4)
+PRIOR_FALL = np.array([math.exp(-k / PRIOR_SPREAD) for k in range(3)], f4)
+PRIOR_FALL *= f4(PRIOR_GAIN) / (PRIOR_FALL @ np.array([1, 4, 4], f4))
 
 
 def unmix_edges(
@@ -49,19 +52,22 @@ def unmix_edges(
     weight: NDArray[np.float32],
     spread: NDArray[np.float32],
     level: float,
-) -> None:
-    """Take the mixed pixels of layer OWN apart in place; fills RIM and the known part of BEHIND.
+) -> NDArray[np.float32]:
+    """Take the mixed pixels of layer OWN apart in place; fills RIM and the known part of BEHIND. Returns how surely (H,W) what
+    is behind each pixel is known.
 
     colour (L,H,W,3), radius (L,H,W), weight (L,H,W); spread (H,W) 3x3 range of radii, px; level: brightness of the frame.
     """
     picture, original = colour[OWN].copy(), radius[OWN].copy()
-    knee = f4(1.5 * level)
-    run_rows(_unmix_rows, 0, original.shape[0], picture, original, spread, knee, FALL, colour, radius, weight)
-    run_rows(_clean_rows, 0, original.shape[0], colour, radius, weight, knee, FALL)
+    knee, held = f4(1.5 * level), np.zeros_like(original)
+    layers = (colour, radius, weight, held)
+    run_rows(_unmix_rows, 0, original.shape[0], picture, original, spread, knee, FALL, PRIOR_FALL, *layers)
+    run_rows(_clean_rows, 0, original.shape[0], *layers, knee, FALL)
+    return held
 
 
 @compiled
-def _unmix_rows(y0, y1, picture, original, spread, knee, fall, colour, radius, weight):
+def _unmix_rows(y0, y1, picture, original, spread, knee, fall, prior_fall, colour, radius, weight, held):
     sides = np.empty((2, 7), np.float32)
     for y in range(y0, y1):
         for x in range(original.shape[1]):
@@ -74,30 +80,30 @@ def _unmix_rows(y0, y1, picture, original, spread, knee, fall, colour, radius, w
                 middle = f4(0.5) * (low + high)
                 clear *= _measure_step(sides, middle)
                 if clear > f4(0):
-                    prior = _expect_cover(original, y, x, low, high)
+                    prior = _expect_cover(original, y, x, low, high, prior_fall)
+                    held[y, x] = clear
                     _split_pixel(
                         picture[y, x], original[y, x] < middle, prior, clear, sides, colour, radius, weight, y, x
                     )
 
 
 @compiled
-def _clean_rows(y0, y1, colour, radius, weight, knee, fall):
+def _clean_rows(y0, y1, colour, radius, weight, held, knee, fall):
     """What a solid near pixel hides, taken again from far pixels that are no longer mixed."""
     for y in range(y0, y1):
         for x in range(radius.shape[2]):
-            clear = weight[BEHIND, y, x]
-            if clear <= f4(0):
-                continue
-            solid = ramp((weight[OWN, y, x] - f4(1)) / clear + f4(1), SOLID)
-            if solid > f4(0):
-                _average_far(colour, radius, y, x, solid, knee, fall)
+            if held[y, x] > f4(0):
+                solid = ramp(weight[BEHIND, y, x] / held[y, x], SOLID)
+                if solid > f4(0):
+                    _average_far(colour, radius, y, x, solid, knee, fall)
 
 
 @compiled
 def _average_far(colour, radius, y, x, share, knee, fall):
     """Mix `share` of the mean colour of the far side about a pixel into what is behind it."""
-    middle = f4(0.5) * (radius[OWN, y, x] + radius[BEHIND, y, x])
-    both = f4(2 * SIDES) * (radius[BEHIND, y, x] - radius[OWN, y, x])
+    near = min(radius[OWN, y, x], radius[RIM, y, x])
+    middle = f4(0.5) * (near + radius[BEHIND, y, x])
+    both = f4(2 * SIDES) * (radius[BEHIND, y, x] - near)
     red = green = blue = total = f4(0)
     for j in range(max(0, y - WINDOW), min(radius.shape[1], y + WINDOW + 1)):
         for i in range(max(0, x - WINDOW), min(radius.shape[2], x + WINDOW + 1)):
@@ -179,19 +185,15 @@ def _measure_step(sides, middle):
 
 
 @compiled
-def _expect_cover(radius, y, x, low, high):
-    """What the depth map says about a pixel's coverage: 1 on the near side, less where it is alone there; 0 on the far side."""
+def _expect_cover(radius, y, x, low, high, fall):
+    """What the depth map says about a pixel's coverage: how much of the 3x3 pixels about it is near."""
     middle, step = f4(0.5) * (low + high), high - low
-    prior = ramp((middle - radius[y, x]) / step, PRIOR_RAMP)
-    sharper = prior * ramp(abs(high) - abs(low), SHARPER)
-    if sharper == f4(0):
-        return prior
-    near = count = f4(0)
-    for j in range(max(0, y - 1), min(radius.shape[0], y + 2)):
-        for i in range(max(0, x - 1), min(radius.shape[1], x + 2)):
-            near += ramp((middle - radius[j, i]) / step, PRIOR_RAMP)
-            count += f4(1)
-    return prior - sharper * (f4(1) - min(near / (f4(ALONE) * count), f4(1)))
+    cover = f4(0.5 - 0.5 * PRIOR_GAIN)
+    for dy in range(-1, 2):
+        for dx in range(-1, 2):
+            j, i = min(max(y + dy, 0), radius.shape[0] - 1), min(max(x + dx, 0), radius.shape[1] - 1)
+            cover += fall[dy * dy + dx * dx] * ramp((middle - radius[j, i]) / step, PRIOR_RAMP)
+    return min(max(cover, f4(0)), f4(1))
 
 
 @compiled
@@ -210,7 +212,7 @@ def _coverage(pixel, prior, sides):
         along += (pixel[c] - sides[1, c]) * difference
         span += difference * difference
     t = min(max(along / (span + f4(1e-12)), f4(0)), f4(1))
-    variance = f4(0.5) * (_variance(sides[0]) + _variance(sides[1]))
+    variance = prior**2 * _variance(sides[0]) + (f4(1) - prior) ** 2 * _variance(sides[1])
     for c in range(3):
         variance += (pixel[c] - sides[1, c] - t * (sides[0, c] - sides[1, c])) ** 2
     strength = variance / f4(PRIOR_VARIANCE)
@@ -227,37 +229,28 @@ def _split_pixel(pixel, is_near, prior, clear, sides, colour, radius, weight, y,
     coverage += light * (f4(EXCESS_COVERAGE) - coverage)
     of_far = (f4(1) - coverage) * _variance(sides[1])
     of_far /= coverage * coverage * _variance(sides[0]) + (f4(1) - coverage) * of_far
-    near_layer, far_layer = (OWN, BEHIND) if is_near else (RIM, OWN)
-    own_share = clear * (coverage if is_near else f4(1) - coverage)
-    whole_share = (f4(1) - clear) / max(f4(1) - clear + own_share, f4(1e-6))
-    solid = ramp(coverage, SOLID)
+    near_layer, far_layer = (OWN, RIM) if is_near else (RIM, OWN)
+    own_share = coverage if is_near else f4(1) - coverage
+    whole_share = (f4(1) - clear) / max(f4(1) - clear + clear * own_share, f4(1e-6))
+    solid, top = ramp(coverage, SOLID), f4(EXCESS[0]) * near_peak
     for c in range(3):
         near, far, seen = sides[0, c], sides[1, c], pixel[c]
-        if is_near:
-            top = min(max(seen, near), f4(EXCESS[0]) * near_peak)
-            near = _between((seen - (f4(1) - coverage) * far) / max(coverage, f4(0.05)), min(seen, near), top)
-            rest = (seen - coverage * near) / max(f4(1) - coverage, f4(0.05))
-            top = max(seen, far)
-            rest = _between(rest, min(seen, far), top + light * max(rest - top, f4(0)))
-            far = rest + solid * (far - rest)
-        else:
-            rest = far + of_far * (seen - coverage * near - (f4(1) - coverage) * far)
-            far = _between(rest, min(seen, far), max(seen, far))
-            rest = (seen - (f4(1) - coverage) * far) / max(coverage, f4(0.05))
-            near = _between(rest, min(seen, near), max(seen, near))
+        rest = far + of_far * (seen - coverage * near - (f4(1) - coverage) * far)
+        far = _between(rest, min(seen, far), max(seen, far))
+        near = _between((seen - (f4(1) - coverage) * far) / max(coverage, f4(0.05)), f4(0), top)
+        far += light * max((seen - coverage * near) / max(f4(1) - coverage, f4(0.05)) - far, f4(0))
         colour[near_layer, y, x, c] = near
         colour[far_layer, y, x, c] = far
+        colour[BEHIND, y, x, c] = far + solid * (sides[1, c] - far)
         colour[OWN, y, x, c] += whole_share * (seen - colour[OWN, y, x, c])
     own = radius[OWN, y, x]
     radius[near_layer, y, x] = sides[0, 4]
-    radius[far_layer, y, x] = sides[1, 4]
+    radius[far_layer, y, x] = radius[BEHIND, y, x] = sides[1, 4]
     off = radius[OWN, y, x] - own
     radius[OWN, y, x] = own + clear * ramp(abs(off) / max(sides[1, 4] - sides[0, 4], f4(1e-6)), RAMP) * off
-    if is_near:
-        weight[OWN, y, x] = f4(1) - clear + own_share
-        weight[BEHIND, y, x] = clear
-    else:
-        weight[RIM, y, x] = clear * max(coverage - f4(RIM_LEAST), f4(0)) * f4(1 / (1 - RIM_LEAST))
+    weight[OWN, y, x] = f4(1) - clear * (f4(1) - own_share)
+    weight[RIM, y, x] = clear * max(f4(1) - own_share - f4(RIM_LEAST), f4(0)) * f4(1 / (1 - RIM_LEAST))
+    weight[BEHIND, y, x] = clear * coverage
 
 
 @compiled

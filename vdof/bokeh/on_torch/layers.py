@@ -49,9 +49,9 @@ def split_layers(picture: Tensor, signed: Tensor, margin: int, level: float) -> 
     colour, radius = picture.new_zeros(LAYERS, *picture.shape), signed.new_zeros(LAYERS, *signed.shape)
     weight = torch.zeros_like(radius)
     colour[OWN], radius[OWN], weight[OWN] = picture, signed, 1.0
-    unmix_edges(colour, radius, weight, spread, level)
+    held = unmix_edges(colour, radius, weight, spread, level)
     if bool((shown > radius[OWN] + SEEN_AROUND[0]).any()):
-        add_background(colour, radius, weight, spread, shown, level, margin)
+        add_background(colour, radius, weight, held, spread, shown, level, margin)
     weight[BEHIND].abs_()
     return Layers(colour, radius, weight, margin)
 
@@ -60,6 +60,7 @@ def add_background(
     colour: Tensor,
     radius: Tensor,
     weight: Tensor,
+    held: Tensor,
     spread: Tensor,
     shown: Tensor,
     level: float,
@@ -68,9 +69,11 @@ def add_background(
     """Fill layers BEHIND and BEYOND near edges from what lies farther in layer OWN; what unmixing put there stays.
 
     The margin only repeats the border, so the picture alone is looked at: what is found does not depend on the largest disc.
+
+    held: how surely what is behind each pixel is known.
     """
     seen_around = ramp(shown - radius[OWN], SEEN_AROUND)
-    back_strands(colour, radius, weight, spread, seen_around)
+    back_strands(colour, radius, weight, held, spread, seen_around)
     own = radius[OWN]
     nearest, farthest = float(own.min()), float(own.max()) + 1e-3
     levels, per_radius = place_levels(nearest, farthest)
@@ -79,26 +82,34 @@ def add_background(
     stack = bin_pixels(colour[OWN][inner], own[inner], doubt, nearest, per_radius, levels, 5 * level)
     filled, bounds = fill_levels(stack, pyramid_sizes(*doubt.shape)), (nearest, farthest, per_radius, margin)
     found = pick_behind(own, filled, *bounds)
-    held = weight[BEHIND].clone()
     share = seen_around * (1 - held) * ramp(found[3] - own, REVEAL_STEP)
     y, x = (share > 0).nonzero(as_tuple=True)
-    add_behind(colour, radius, weight, y, x, held[y, x], found[:, y, x].T, share[y, x])
+    add_behind(colour, radius, weight, held, y, x, held[y, x], found[:, y, x].T, share[y, x])
     found = pick_behind(radius[BEHIND], filled, *bounds)
-    share = seen_around * weight[BEHIND] * ramp(shown - radius[BEHIND], SEEN_AROUND)
+    share = seen_around * held * ramp(shown - radius[BEHIND], SEEN_AROUND)
     share = share * ramp(radius[BEHIND] - own, REVEAL_STEP)
     weight[BEYOND] = share * ramp(found[3] - radius[BEHIND], REVEAL_STEP)
     colour[BEYOND], radius[BEYOND] = found[:3].permute(1, 2, 0), found[3]
 
 
 def add_behind(
-    colour: Tensor, radius: Tensor, weight: Tensor, y: Tensor, x: Tensor, held: Tensor, found: Tensor, share: Tensor
+    colour: Tensor,
+    radius: Tensor,
+    weight: Tensor,
+    held: Tensor,
+    y: Tensor,
+    x: Tensor,
+    kept: Tensor,
+    found: Tensor,
+    share: Tensor,
 ) -> None:
-    """Mix `share` (n,) of sources (n,4: r, g, b, radius) with `held` of what is behind the pixels."""
-    total = held + share
+    """Mix `share` (n,) of sources (n,4: r, g, b, radius) with the `kept` parts of what is behind the pixels."""
+    total = kept + share
     part = share / total.clamp(min=1e-6)
     colour[BEHIND, y, x] += part[:, None] * (found[:, :3] - colour[BEHIND, y, x])
     radius[BEHIND, y, x] += part * (found[:, 3] - radius[BEHIND, y, x])
-    weight[BEHIND, y, x] = total
+    weight[BEHIND, y, x] += total - held[y, x]
+    held[y, x] = total
 
 
 def find_edges(radius: Tensor, margin: int) -> tuple[Tensor, Tensor]:
@@ -122,18 +133,20 @@ def find_edges(radius: Tensor, margin: int) -> tuple[Tensor, Tensor]:
     return high - low, shown[:height, :width].contiguous()
 
 
-def back_strands(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, seen_around: Tensor) -> None:
+def back_strands(
+    colour: Tensor, radius: Tensor, weight: Tensor, held: Tensor, spread: Tensor, seen_around: Tensor
+) -> None:
     """In dense hair what a strand hides is the next strand, not the far background: a mean of what is just farther."""
     share = seen_around * ramp(spread, DENSE_EDGE) * ramp(weight[OWN], DENSE_OWN)
     y, x = (share > 0).nonzero(as_tuple=True)
     found, far = find_next(colour[OWN], radius[OWN], y, x)
     share = share[y, x] * (1 - ramp(far, SPARSE)) * (found[:, 4] / DENSE_LEAST).clamp(max=1)
     found = found / found[:, 4:].clamp(min=1e-20)
-    held = weight[BEHIND, y, x]
-    share = share * (1 - held * (1 - ramp(radius[BEHIND, y, x] - found[:, 3], DENSE_NEARER)))
+    kept = held[y, x]
+    share = share * (1 - kept * (1 - ramp(radius[BEHIND, y, x] - found[:, 3], DENSE_NEARER)))
     k = (share > 0).nonzero()[:, 0]
     share = share[k]
-    add_behind(colour, radius, weight, y[k], x[k], held[k] * (1 - share), found[k], share)
+    add_behind(colour, radius, weight, held, y[k], x[k], kept[k] * (1 - share), found[k], share)
 
 
 def find_next(colour: Tensor, radius: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vdof.bokeh.layers import (
-    ALONE,
     BEHIND,
     CLEAR_STEP,
     EXCESS,
@@ -18,12 +17,13 @@ from vdof.bokeh.layers import (
     MIXED_TRUST,
     NOISE,
     OWN,
+    PRIOR_GAIN,
     PRIOR_RAMP,
+    PRIOR_SPREAD,
     PRIOR_VARIANCE,
     RAMP,
     RIM,
     RIM_LEAST,
-    SHARPER,
     SIDES,
     SOLID,
     SPREAD,
@@ -32,8 +32,9 @@ from vdof.bokeh.layers import (
 )
 
 
-def unmix_edges(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, level: float) -> None:
-    """Take the mixed pixels of layer OWN apart in place; fills RIM and the known part of BEHIND.
+def unmix_edges(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, level: float) -> Tensor:
+    """Take the mixed pixels of layer OWN apart in place; fills RIM and the known part of BEHIND. Returns how surely (H,W) what
+    is behind each pixel is known.
 
     colour (L,H,W,3), radius (L,H,W), weight (L,H,W); spread (H,W) 3x3 range of radii, px; level: brightness of the frame.
     """
@@ -46,8 +47,11 @@ def unmix_edges(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, 
     k = (clear > 0).nonzero()[:, 0]
     y, x, low, high = (values[k] for values in (y, x, low, high))
     is_near, prior = signed[y, x] < 0.5 * (low + high), expect_cover(signed, y, x, low, high)
+    held = torch.zeros_like(signed)
+    held[y, x] = clear[k]
     split_pixels(y, x, is_near, prior, clear[k], sides[k], colour, radius, weight)
-    clean_behind(colour, radius, weight, 1.5 * level)
+    clean_behind(colour, radius, weight, held, 1.5 * level)
+    return held
 
 
 def look_around(signed: Tensor, spread: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -92,17 +96,16 @@ def measure_step(sides: Tensor, middle: Tensor) -> Tensor:
 
 
 def expect_cover(signed: Tensor, y: Tensor, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """What the depth map says about the coverage (n,): 1 on the near side, less where it is alone there; 0 on the far side."""
+    """What the depth map says about the coverage (n,): how much of the 3x3 pixels about a pixel is near."""
     (height, width), middle, step = signed.shape, 0.5 * (low + high), high - low
-    near, count = torch.zeros_like(low), torch.zeros_like(low)
+    near, total = torch.zeros_like(low), 0.0
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
-            j, i = (y + dy).clamp(0, height - 1), (x + dx).clamp(0, width - 1)
-            is_inside = (j == y + dy) & (i == x + dx)
-            near += ramp((middle - signed[j, i]) / step, PRIOR_RAMP) * is_inside
-            count += is_inside
-    alone = 1 - (near / (ALONE * count)).clamp(max=1)
-    return ramp((middle - signed[y, x]) / step, PRIOR_RAMP) * (1 - alone * ramp(high.abs() - low.abs(), SHARPER))
+            there = signed[(y + dy).clamp(0, height - 1), (x + dx).clamp(0, width - 1)]
+            fall = math.exp(-(dy * dy + dx * dx) / PRIOR_SPREAD)
+            near += fall * ramp((middle - there) / step, PRIOR_RAMP)
+            total += fall
+    return (0.5 + PRIOR_GAIN * (near / total - 0.5)).clamp(0, 1)
 
 
 def measure_variance(sides: Tensor) -> Tensor:
@@ -117,7 +120,8 @@ def cover(pixel: Tensor, prior: Tensor, sides: Tensor) -> Tensor:
     difference = near - far
     along, span = ((pixel - far) * difference).sum(1), (difference**2).sum(1)
     t = (along / (span + 1e-12)).clamp(0, 1)
-    variance = 0.5 * measure_variance(sides).sum(1) + ((pixel - far - t[:, None] * difference) ** 2).sum(1)
+    expected = torch.stack([prior, 1 - prior], 1)
+    variance = (measure_variance(sides) * expected**2).sum(1) + ((pixel - far - t[:, None] * difference) ** 2).sum(1)
     strength = variance / PRIOR_VARIANCE
     return ((along + strength * prior) / (span + strength)).clamp(0, 1)
 
@@ -134,57 +138,45 @@ def split_pixels(
     weight: Tensor,
 ) -> None:
     """Write the near and the far shares of the edge pixels (n,) into the layers, as far as it is `clear` that there are two."""
-    seen, n, whole = colour[OWN, y, x], is_near[:, None], 1 - clear
+    seen, n = colour[OWN, y, x], is_near[:, None]
     peak = sides[:, :, :3].amax((1, 2)).clamp(min=1e-12)
     light = ramp(seen.amax(1) / peak, EXCESS) * is_near
     coverage = cover(seen, prior, sides)
     coverage = coverage + light * (EXCESS_COVERAGE - coverage)
-    near_own, far_behind = part_near(seen, coverage[:, None], light[:, None], sides)
-    far_own, near_rim = part_far(seen, coverage[:, None], sides)
+    near, far = part_sides(seen, coverage[:, None], light[:, None], sides)
     own, mean = radius[OWN, y, x], torch.where(is_near, sides[:, 0, 4], sides[:, 1, 4])
     off = (own - mean).abs() / (sides[:, 1, 4] - sides[:, 0, 4]).clamp(min=1e-6)
-    share = clear * torch.where(is_near, coverage, 1 - coverage)
-    colour[OWN, y, x] = torch.lerp(
-        torch.where(n, near_own, far_own), seen, (whole / (whole + share).clamp(min=1e-6))[:, None]
-    )
+    share = torch.where(is_near, coverage, 1 - coverage)
+    whole = (1 - clear) / (1 - clear + clear * share).clamp(min=1e-6)
+    colour[OWN, y, x] = torch.lerp(torch.where(n, near, far), seen, whole[:, None])
     radius[OWN, y, x] = torch.lerp(own, mean, clear * ramp(off, RAMP))
-    weight[OWN, y, x] = torch.where(is_near, whole + share, 1.0)
-    colour[BEHIND, y, x] = far_behind * n
-    radius[BEHIND, y, x] = sides[:, 1, 4] * is_near
-    weight[BEHIND, y, x] = clear * is_near
-    colour[RIM, y, x] = near_rim * ~n
-    radius[RIM, y, x] = sides[:, 0, 4] * ~is_near
-    weight[RIM, y, x] = clear * (coverage - RIM_LEAST).clamp(min=0) / (1 - RIM_LEAST) * ~is_near
+    weight[OWN, y, x] = 1 - clear * (1 - share)
+    colour[RIM, y, x] = torch.where(n, far, near)
+    radius[RIM, y, x] = torch.where(is_near, sides[:, 1, 4], sides[:, 0, 4])
+    weight[RIM, y, x] = clear * (1 - share - RIM_LEAST).clamp(min=0) / (1 - RIM_LEAST)
+    colour[BEHIND, y, x] = torch.lerp(far, sides[:, 1, :3], ramp(coverage, SOLID)[:, None])
+    radius[BEHIND, y, x], weight[BEHIND, y, x] = sides[:, 1, 4], clear * coverage
 
 
-def part_near(seen: Tensor, a: Tensor, light: Tensor, sides: Tensor) -> tuple[Tensor, Tensor]:
-    """Colours (n,3) of near pixels of coverage `a` (n,1): first their own, what remains shows from behind."""
-    near, far = sides[:, 0, :3], sides[:, 1, :3]
-    top = torch.minimum(torch.maximum(seen, near), EXCESS[0] * near.amax(1, keepdim=True))
-    own = _between((seen - (1 - a) * far) / a.clamp(min=0.05), torch.minimum(seen, near), top)
-    rest, top = (seen - a * own) / (1 - a).clamp(min=0.05), torch.maximum(seen, far)
-    behind = _between(rest, torch.minimum(seen, far), top + light * (rest - top).clamp(min=0))
-    return own, torch.lerp(behind, far, ramp(a, SOLID))
-
-
-def part_far(seen: Tensor, a: Tensor, sides: Tensor) -> tuple[Tensor, Tensor]:
-    """Colours (n,3) of far pixels: first their own, what remains is the near surface's rim."""
+def part_sides(seen: Tensor, a: Tensor, light: Tensor, sides: Tensor) -> tuple[Tensor, Tensor]:
+    """Colours (n,3) of the near and the far share of pixels of coverage `a` (n,1), which together give what is seen."""
     near, far = sides[:, 0, :3], sides[:, 1, :3]
     of_near, of_far = measure_variance(sides)[:, :, None].unbind(1)
     of_far = (1 - a) * of_far / (a**2 * of_near + (1 - a) ** 2 * of_far)
-    own = far + of_far * (seen - a * near - (1 - a) * far)
-    own = _between(own, torch.minimum(seen, far), torch.maximum(seen, far))
-    rim = (seen - (1 - a) * own) / a.clamp(min=0.05)
-    return own, _between(rim, torch.minimum(seen, near), torch.maximum(seen, near))
+    rest = far + of_far * (seen - a * near - (1 - a) * far)
+    far = torch.maximum(torch.minimum(rest, torch.maximum(seen, far)), torch.minimum(seen, far))
+    rest = (seen - (1 - a) * far) / a.clamp(min=0.05)
+    near = torch.minimum(rest, EXCESS[0] * near.amax(1, keepdim=True)).clamp(min=0)
+    return near, far + light * ((seen - a * near) / (1 - a).clamp(min=0.05) - far).clamp(min=0)
 
 
-def clean_behind(colour: Tensor, radius: Tensor, weight: Tensor, knee: float) -> None:
+def clean_behind(colour: Tensor, radius: Tensor, weight: Tensor, held: Tensor, knee: float) -> None:
     """What a solid near pixel hides, taken again from far pixels that are no longer mixed."""
-    solid = ramp((weight[OWN] - 1) / weight[BEHIND].clamp(min=1e-20) + 1, SOLID)
-    y, x = ((weight[BEHIND] > 0) & (solid > 0)).nonzero(as_tuple=True)
+    solid = ramp(weight[BEHIND] / held.clamp(min=1e-20), SOLID)
+    y, x = (solid > 0).nonzero(as_tuple=True)
     height, width = solid.shape
-    own, behind = radius[OWN, y, x], radius[BEHIND, y, x]
-    middle, both = 0.5 * (own + behind), 2 * SIDES * (behind - own)
+    near, behind = torch.minimum(radius[OWN, y, x], radius[RIM, y, x]), radius[BEHIND, y, x]
+    middle, both = 0.5 * (near + behind), 2 * SIDES * (behind - near)
     trust = 1 / (knee + colour[OWN].amax(2))
     values = torch.cat([colour[OWN], torch.ones_like(trust)[..., None]], 2)
     sums = values.new_zeros(y.numel(), 4)
@@ -197,7 +189,3 @@ def clean_behind(colour: Tensor, radius: Tensor, weight: Tensor, knee: float) ->
             sums += w[:, None] * values[j, i]
     mean = torch.where(sums[:, 3:] > 0, sums[:, :3] / sums[:, 3:].clamp(min=1e-20), colour[BEHIND, y, x])
     colour[BEHIND, y, x] = torch.lerp(colour[BEHIND, y, x], mean, solid[y, x, None])
-
-
-def _between(value: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    return torch.maximum(torch.minimum(value, high), low)

@@ -40,9 +40,9 @@ def split_layers(picture: Tensor, signed: Tensor, margin: int, level: float) -> 
     more = LAYERS - 1
     colour = F.pad(picture[None], (0, 0, 0, 0, 0, 0, 0, more))
     radius, weight = (F.pad(part[None], (0, 0, 0, 0, 0, more)) for part in (signed, torch.ones_like(signed)))
-    unmix_edges(picture, signed, spread, 1.5 * level, colour, radius, weight)
+    held = unmix_edges(picture, signed, spread, 1.5 * level, colour, radius, weight)
     grid = (height, triton.cdiv(width, BLOCK))
-    _strands_kernel[grid](colour, radius, weight, spread, shown, height, width, BLOCK=BLOCK)
+    _strands_kernel[grid](colour, radius, weight, held, spread, shown, height, width, BLOCK=BLOCK)
     nearest, farthest = torch.stack(radius[OWN].aminmax()).tolist()
     levels, per_radius = place_levels(nearest, farthest + 1e-3)
     inner = np.s_[margin:-margin, margin:-margin]
@@ -50,7 +50,7 @@ def split_layers(picture: Tensor, signed: Tensor, margin: int, level: float) -> 
     stack = bin_pixels(colour[OWN][inner], radius[OWN][inner], doubt, nearest, per_radius, levels, 5 * level)
     filled = fill_levels(stack, pyramid_sizes(*doubt.shape)).contiguous()
     _behind_kernel[grid](
-        *(colour, radius, weight, shown, filled, height, width, margin, levels, *filled.shape[2:]),
+        *(colour, radius, weight, held, shown, filled, height, width, margin, levels, *filled.shape[2:]),
         *(nearest, farthest + 1e-3, per_radius),
         BLOCK=BLOCK,
     )
@@ -59,7 +59,7 @@ def split_layers(picture: Tensor, signed: Tensor, margin: int, level: float) -> 
 
 
 @triton.jit
-def _strands_kernel(colour, radius, weight, spread, shown, height, width, BLOCK: tl.constexpr):
+def _strands_kernel(colour, radius, weight, held, spread, shown, height, width, BLOCK: tl.constexpr):
     """In dense hair what a strand hides is the next strand, not the far background: a mean of what is just farther."""
     y, x = tl.program_id(0), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     at, behind = y.to(tl.int64) * width + x, height.to(tl.int64) * width
@@ -72,18 +72,20 @@ def _strands_kernel(colour, radius, weight, spread, shown, height, width, BLOCK:
         channel = tl.arange(0, 4)[None, :]
         found, depth, total, far = _find_next(colour, radius, x, y, at, own, is_strand, height, width, BLOCK)
         share *= (1 - ramp_of(far, SPARSE, SPARSE_FULLY)) * tl.minimum(total / DENSE_LEAST, 1.0)
-        at += behind
-        held = tl.load(weight + at, mask=is_strand, other=0.0)
+        was_held = tl.load(held + at, mask=is_strand, other=0.0)
+        held_at, at = held + at, at + behind
         held_depth = tl.load(radius + at, mask=is_strand, other=0.0)
-        share *= 1 - held * (1 - ramp_of(held_depth - depth, DENSE_NEARER, DENSE_NEARER_FULLY))
+        share *= 1 - was_held * (1 - ramp_of(held_depth - depth, DENSE_NEARER, DENSE_NEARER_FULLY))
         is_new = is_strand & (share > 0)
-        held *= 1 - share
-        part = share / tl.maximum(held + share, 1e-6)
+        total = (1 - share) * was_held + share
+        part = share / tl.maximum(total, 1e-6)
         mask = is_new[:, None] & (channel < 3)
         held_colour = tl.load(colour + at[:, None] * 3 + channel, mask=mask, other=0.0)
         tl.store(colour + at[:, None] * 3 + channel, held_colour + part[:, None] * (found - held_colour), mask=mask)
         tl.store(radius + at, held_depth + part * (depth - held_depth), mask=is_new)
-        tl.store(weight + at, held + share, mask=is_new)
+        hidden = tl.load(weight + at, mask=is_new, other=0.0)
+        tl.store(weight + at, hidden + total - was_held, mask=is_new)
+        tl.store(held_at, total, mask=is_new)
 
 
 @triton.jit
@@ -115,8 +117,8 @@ def _find_next(colour, radius, x, y, at, own, mask, height, width, BLOCK: tl.con
 
 @triton.jit
 def _behind_kernel(
-    colour, radius, weight, shown, filled, height, width, margin, levels, rows, columns, nearest, farthest, per_radius,
-    BLOCK: tl.constexpr,
+    colour, radius, weight, held_at, shown, filled, height, width, margin, levels, rows, columns,
+    nearest, farthest, per_radius, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Fill layers BEHIND and BEYOND near edges from the level safely behind each pixel; what unmixing put there stays."""
     y, x = tl.program_id(0), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
@@ -126,8 +128,9 @@ def _behind_kernel(
     seen_around = ramp_of(reach - own, SEEN_AROUND, SEEN_AROUND_FULLY)
     is_seen_around = seen_around > 0
     if tl.max(is_seen_around.to(tl.int32), 0) > 0:
+        held = tl.load(held_at + at, mask=is_seen_around, other=1.0)
         at += layer
-        held = tl.load(weight + at, mask=is_seen_around, other=1.0)
+        hidden = tl.load(weight + at, mask=is_seen_around, other=0.0)
         seen = tl.load(radius + at, mask=is_seen_around, other=0.0)
         is_open = held < 1
         bounds = (y - margin, x - margin, rows, columns, levels, nearest, farthest, per_radius)
@@ -141,7 +144,7 @@ def _behind_kernel(
         seen += tl.where(is_open, part, 0.0) * (depth - seen)
         held = tl.where(is_open, held + share, held)
         tl.store(radius + at, seen, mask=is_open)
-        tl.store(weight + at, held, mask=is_open)
+        tl.store(weight + at, hidden + share, mask=is_open)
         at += 2 * layer
         share = seen_around * held * ramp_of(reach - seen, SEEN_AROUND, SEEN_AROUND_FULLY)
         share *= ramp_of(seen - own, REVEAL_STEP, REVEAL_STEP_FULLY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -21,27 +22,29 @@ PRIOR_RAMP, PRIOR_FULLY = (tl.constexpr(limit) for limit in settings.PRIOR_RAMP)
 SOLID, SOLID_FULLY = (tl.constexpr(limit) for limit in settings.SOLID)
 RIM_LEAST = tl.constexpr(settings.RIM_LEAST)
 NOISE, PRIOR_VARIANCE = tl.constexpr(settings.NOISE), tl.constexpr(settings.PRIOR_VARIANCE)
-ALONE, (SHARPER, SHARPER_FULLY) = tl.constexpr(settings.ALONE), (tl.constexpr(limit) for limit in settings.SHARPER)
+PRIOR_SPREAD, PRIOR_GAIN = tl.constexpr(settings.PRIOR_SPREAD), tl.constexpr(settings.PRIOR_GAIN)
 EXCESS, EXCESS_FULLY = (tl.constexpr(limit) for limit in settings.EXCESS)
 EXCESS_COVERAGE = tl.constexpr(settings.EXCESS_COVERAGE)
 
 
 def unmix_edges(
     picture: Tensor, signed: Tensor, spread: Tensor, knee: float, colour: Tensor, radius: Tensor, weight: Tensor
-) -> None:
+) -> Tensor:
     """Take the mixed pixels of `picture` (H,W,3) with radius `signed` (H,W) apart; writes into the layers colour (L,H,W,3),
-    radius (L,H,W) and weight (L,H,W), as `unmix_edges` of `vdof.bokeh.on_torch.unmix`."""
+    radius (L,H,W) and weight (L,H,W), as `unmix_edges` of `vdof.bokeh.on_torch.unmix`, and returns the same."""
     low, high, around = look_around(signed, spread)
     height, width = signed.shape
     grid = (height, triton.cdiv(width, BLOCK))
-    seen = (picture, signed, spread, around, low, high)
-    _unmix_kernel[grid](*seen, colour, radius, weight, height, width, knee, BLOCK=BLOCK)
-    _clean_kernel[grid](colour, radius, weight, height, width, knee, BLOCK=BLOCK)
+    seen, held = (picture, signed, spread, around, low, high), torch.zeros_like(signed)
+    _unmix_kernel[grid](*seen, colour, radius, weight, held, height, width, knee, BLOCK=BLOCK)
+    _clean_kernel[grid](colour, radius, weight, held, height, width, knee, BLOCK=BLOCK)
+    return held
 
 
 @triton.jit
 def _unmix_kernel(
-    picture, signed, spread, around, low_at, high_at, colour, radius, weight, height, width, knee, BLOCK: tl.constexpr
+    picture, signed, spread, around, low_at, high_at, colour, radius, weight, held, height, width, knee,
+    BLOCK: tl.constexpr,
 ):  # fmt: skip
     y, x = tl.program_id(0), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     at = y.to(tl.int64) * width + x
@@ -64,9 +67,11 @@ def _unmix_kernel(
         own = tl.load(signed + at, mask=is_mixed, other=0.0)
         is_near = own < middle
         seen = _load(picture, at, is_mixed)
-        prior = _expect_cover(signed, own, x, y, at, low, high, is_mixed, height, width, BLOCK)
+        prior = _expect_cover(signed, x, y, low, high, is_mixed, height, width, BLOCK)
         near_variance, far_variance = _variance(near, near_square), _variance(far, far_square)
-        coverage = _cover(seen, prior, near, far, 0.5 * (near_variance + far_variance))
+        variance = prior * prior * near_variance + (1 - prior) * (1 - prior) * far_variance
+        coverage = _cover(seen, prior, near, far, variance)
+        tl.store(held + at, clear, mask=is_mixed)
         _split(
             seen, coverage, clear, own, is_near, near, far, near_variance, far_variance, near_r, far_r,
             colour, radius, weight, at, height * width, is_mixed,
@@ -138,21 +143,19 @@ def _between(value, low, high):
 
 
 @triton.jit
-def _expect_cover(signed, own, x, y, at, low, high, mask, height, width, BLOCK: tl.constexpr):
-    """What the depth map says about the coverage: 1 on the near side, less where it is alone there; 0 on the far side."""
-    near, count = tl.zeros([BLOCK], tl.float32), tl.zeros([BLOCK], tl.float32)
-    middle, step = 0.5 * (low + high), high - low
+def _expect_cover(signed, x, y, low, high, mask, height, width, BLOCK: tl.constexpr):
+    """What the depth map says about the coverage: how much of the 3x3 pixels about a pixel is near."""
+    near, total = tl.zeros([BLOCK], tl.float32), tl.zeros([BLOCK], tl.float32)
     n = 0
     while n < 9:
         dy, dx = n // 3 - 1, n % 3 - 1
-        is_inside = mask & (y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width)
-        r = tl.load(signed + at + dy * width + dx, mask=is_inside, other=1e9)
-        near += ramp((middle - r) / step, PRIOR_RAMP, PRIOR_FULLY)
-        count += is_inside.to(tl.float32)
+        j, i = tl.minimum(tl.maximum(y + dy, 0), height - 1), tl.minimum(tl.maximum(x + dx, 0), width - 1)
+        r = tl.load(signed + j.to(tl.int64) * width + i, mask=mask, other=0.0)
+        fall = tl.exp(-(dy * dy + dx * dx) / PRIOR_SPREAD)
+        near += fall * ramp((0.5 * (low + high) - r) / (high - low), PRIOR_RAMP, PRIOR_FULLY)
+        total += fall
         n += 1
-    alone = 1 - tl.minimum(near / (ALONE * tl.maximum(count, 1.0)), 1.0)
-    sharper = ramp(tl.abs(high) - tl.abs(low), SHARPER, SHARPER_FULLY)
-    return ramp((middle - own) / step, PRIOR_RAMP, PRIOR_FULLY) * (1 - alone * sharper)
+    return _between(0.5 + PRIOR_GAIN * (near / total - 0.5), 0.0, 1.0)
 
 
 @triton.jit
@@ -174,23 +177,13 @@ def _cover(seen, prior, near, far, variance):
 
 
 @triton.jit
-def _part_near(seen, a, light, near, far):
-    """Colours of near pixels of coverage `a`: first their own, what remains shows from behind."""
-    top = tl.minimum(tl.maximum(seen, near), EXCESS * _peak(near)[:, None])
-    own = _between((seen - (1 - a) * far) / tl.maximum(a, 0.05), tl.minimum(seen, near), top)
-    rest, top = (seen - a * own) / tl.maximum(1 - a, 0.05), tl.maximum(seen, far)
-    behind = _between(rest, tl.minimum(seen, far), top + light * tl.maximum(rest - top, 0.0))
-    return own, behind + ramp(a, SOLID, SOLID_FULLY) * (far - behind)
-
-
-@triton.jit
-def _part_far(seen, a, near, far, near_variance, far_variance):
-    """Colours of far pixels: first their own, what remains is the near surface's rim."""
+def _part(seen, a, light, near, far, near_variance, far_variance):
+    """Colours of the near and the far share of pixels of coverage `a`, which together give what is seen."""
     of_far = (1 - a) * far_variance / (a * a * near_variance + (1 - a) * (1 - a) * far_variance)
-    own = far + of_far * (seen - a * near - (1 - a) * far)
-    own = _between(own, tl.minimum(seen, far), tl.maximum(seen, far))
-    rim = (seen - (1 - a) * own) / tl.maximum(a, 0.05)
-    return own, _between(rim, tl.minimum(seen, near), tl.maximum(seen, near))
+    rest = far + of_far * (seen - a * near - (1 - a) * far)
+    far = _between(rest, tl.minimum(seen, far), tl.maximum(seen, far))
+    near = _between((seen - (1 - a) * far) / tl.maximum(a, 0.05), 0.0, EXCESS * _peak(near)[:, None])
+    return near, far + light * tl.maximum((seen - a * near) / tl.maximum(1 - a, 0.05) - far, 0.0)
 
 
 @triton.jit
@@ -203,40 +196,35 @@ def _split(
     light = ramp(_peak(seen) / tl.maximum(tl.maximum(_peak(near), _peak(far)), 1e-12), EXCESS, EXCESS_FULLY)
     light = tl.where(is_near, light, 0.0)
     coverage += light * (EXCESS_COVERAGE - coverage)
-    near_own, far_behind = _part_near(seen, coverage[:, None], light[:, None], near, far)
-    far_own, near_rim = _part_far(seen, coverage[:, None], near, far, near_variance[:, None], far_variance[:, None])
-    # as far as it is clear that there are two
-    whole, share = 1 - clear, clear * tl.where(is_near, coverage, 1 - coverage)
-    own_colour = tl.where(is_near[:, None], near_own, far_own)
-    own_colour += (whole / tl.maximum(whole + share, 1e-6))[:, None] * (seen - own_colour)
+    one, both = coverage[:, None], (near_variance[:, None], far_variance[:, None])
+    near_part, far_part = _part(seen, one, light[:, None], near, far, *both)
+    hidden = far_part + ramp(one, SOLID, SOLID_FULLY) * (far - far_part)
+    share, n = tl.where(is_near, coverage, 1 - coverage), is_near[:, None]
+    whole = (1 - clear) / tl.maximum(1 - clear + clear * share, 1e-6)
+    own_colour = tl.where(n, near_part, far_part)
+    own_colour += whole[:, None] * (seen - own_colour)
     off = tl.where(is_near, near_r, far_r) - own
     own += clear * ramp(tl.abs(off) / tl.maximum(far_r - near_r, 1e-6), RAMP, RAMP_FULLY) * off
-    is_rim, to = mask & (is_near == 0), at[:, None] * 3 + channel
-    mask3, near3, rim3 = (
-        mask[:, None] & (channel < 3),
-        (mask & is_near)[:, None] & (channel < 3),
-        is_rim[:, None] & (channel < 3),
-    )
+    to, mask3 = at[:, None] * 3 + channel, mask[:, None] & (channel < 3)
     tl.store(colour + to, own_colour, mask=mask3)
     tl.store(radius + at, own, mask=mask)
-    tl.store(weight + at, tl.where(is_near, whole + share, 1.0), mask=mask)
-    tl.store(colour + layer * 3 + to, far_behind, mask=near3)
-    tl.store(radius + layer + at, far_r, mask=mask & is_near)
-    tl.store(weight + layer + at, clear, mask=mask & is_near)
-    tl.store(colour + layer * 6 + to, near_rim, mask=rim3)
-    tl.store(radius + layer * 2 + at, near_r, mask=is_rim)
-    tl.store(weight + layer * 2 + at, clear * tl.maximum(coverage - RIM_LEAST, 0.0) / (1 - RIM_LEAST), mask=is_rim)
+    tl.store(weight + at, 1 - clear * (1 - share), mask=mask)
+    tl.store(colour + layer * 3 + to, hidden, mask=mask3)
+    tl.store(radius + layer + at, far_r, mask=mask)
+    tl.store(weight + layer + at, clear * coverage, mask=mask)
+    tl.store(colour + layer * 6 + to, tl.where(n, far_part, near_part), mask=mask3)
+    tl.store(radius + layer * 2 + at, tl.where(is_near, far_r, near_r), mask=mask)
+    tl.store(weight + layer * 2 + at, clear * tl.maximum(1 - share - RIM_LEAST, 0.0) / (1 - RIM_LEAST), mask=mask)
 
 
 @triton.jit
-def _clean_kernel(colour, radius, weight, height, width, knee, BLOCK: tl.constexpr):
+def _clean_kernel(colour, radius, weight, held, height, width, knee, BLOCK: tl.constexpr):
     """What a solid near pixel hides, taken again from far pixels that are no longer mixed."""
     y, x = tl.program_id(0), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     at, layer = y.to(tl.int64) * width + x, height.to(tl.int64) * width
-    clear = tl.load(weight + layer + at, mask=x < width, other=0.0)
-    solid = tl.load(weight + at, mask=x < width, other=0.0)
-    solid = ramp((solid - 1) / tl.maximum(clear, 1e-20) + 1, SOLID, SOLID_FULLY)
-    is_solid = (clear > 0) & (solid > 0)
+    hidden = tl.load(weight + layer + at, mask=x < width, other=0.0)
+    solid = ramp(hidden / tl.maximum(tl.load(held + at, mask=x < width, other=0.0), 1e-20), SOLID, SOLID_FULLY)
+    is_solid = solid > 0
     if tl.max(is_solid.to(tl.int32), 0) > 0:
         mean = _average_far(colour, radius, x, y, at, layer, is_solid, height, width, knee, BLOCK)
         total, channel = _pick(mean, 3), tl.arange(0, 4)[None, :]
@@ -251,6 +239,7 @@ def _average_far(colour, radius, x, y, at, layer, mask, height, width, knee, BLO
     """Weighted sums (BLOCK,4) of r, g, b and 1 over the far side about pixels."""
     total = tl.zeros([BLOCK, 4], tl.float32)
     near = tl.load(radius + at, mask=mask, other=0.0)
+    near = tl.minimum(near, tl.load(radius + 2 * layer + at, mask=mask, other=0.0))
     far = tl.load(radius + layer + at, mask=mask, other=1.0)
     n = 0
     while n < (2 * WINDOW + 1) * (2 * WINDOW + 1):

@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from train import images, losses, people
 from train.teacher import Teacher
 
-from vdof.depth import embedded
+from vdof.depth import EmbeddedConfig, embedded
 
 Predict = Callable[[Tensor], Tensor]
 Mask = NDArray[np.bool_]
@@ -185,7 +185,7 @@ def _draw_ramp(rgb: Tensor) -> Tensor:
 
 def _open_net(options: argparse.Namespace) -> Predict:
     packed = options.weights.read_bytes() if options.weights else None
-    return embedded.EmbeddedEstimator(torch.device("cpu"), options.long_side, packed)
+    return embedded.EmbeddedEstimator(torch.device("cpu"), options.long_side, options.detail, packed)
 
 
 def _fit(value: Tensor, size: tuple[int, ...]) -> Tensor:
@@ -233,7 +233,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--person-mask", type=Path)
     parser.add_argument("--weights", type=Path, help="another .npz than the package's")
     parser.add_argument("--pictures", type=Path, help="folder for frame | teacher | net")
-    parser.add_argument("--long-side", type=int, default=320)
+    parser.add_argument("--long-side", type=int, default=EmbeddedConfig.long_side)
+    parser.add_argument("--detail", type=float, default=EmbeddedConfig.detail, help="the net's second look; 1: none")
     parser.add_argument("--every", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()

@@ -12,6 +12,7 @@ from vdof.analysis.store import Analysis
 from vdof.bokeh import render_coc
 from vdof.check.of_render import RenderCheck
 from vdof.export.frames import Exporter, FrameFacts
+from vdof.filters import resize
 from vdof.focus.eyes import raise_head
 from vdof.focus.upright import straighten
 from vdof.job import Job
@@ -19,7 +20,6 @@ from vdof.optics import coc_from_disparity
 from vdof.outputs import Picture, make_preview
 from vdof.plan import FramePlan, Plan
 from vdof.stabilise import upsample_guided
-from vdof.stabilise.filters import resize
 from vdof.stream import QUEUE_FRAMES, prefetch
 from vdof.video import Frame, Writer, parse_frame_range, read_frames, to_display, to_linear, turn_back, turn_upright
 

@@ -38,7 +38,7 @@ def open_estimator(config: DepthConfig, device: torch.device) -> DepthEstimator:
     if isinstance(config, EmbeddedConfig):
         from vdof.depth.embedded import EmbeddedEstimator
 
-        return EmbeddedEstimator(device, config.long_side)
+        return EmbeddedEstimator(device, config.long_side, config.detail)
     if isinstance(config, OnnxConfig):
         from vdof.depth.onnx import OnnxEstimator
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vdof.depth.contract import Kind
+from vdof.depth.detail import take_detail
 from vdof.depth.network import MULTIPLE, DepthNet, fold_batch_norm
 from vdof.errors import ModelError, ShapeError
 
@@ -28,29 +29,33 @@ Infer = Callable[[Tensor], Tensor]
 
 
 class EmbeddedEstimator:
-    """The packaged network at a fixed working size: onnxruntime on the CPU, where it is the faster, else torch.
+    """The packaged network at fixed working sizes: onnxruntime on the CPU, where it is the faster, else torch.
 
     Values are what the network gives: never normalised by a frame's own range, so that depth does not breathe.
     """
 
     kind: Kind = "disparity_relative"
 
-    def __init__(self, device: torch.device, long_side: int = 320, packed: bytes | None = None) -> None:
+    def __init__(
+        self, device: torch.device, long_side: int = 320, detail: float = 1, packed: bytes | None = None
+    ) -> None:
         """Load the package's weights (or an .npz file's bytes, `packed`) onto `device`.
 
-        The longer side of a frame becomes about `long_side` pixels before the network sees it.
+        The longer side of a frame becomes about `long_side` pixels before the network sees it, and `detail` times that when it
+        looks once more, for the edges only (1: it does not).
         """
         if packed is None:
             packed = _read_packaged(WEIGHTS)
         self.weights_sha256 = hashlib.sha256(packed).hexdigest()
-        self.long_side = long_side
+        self.long_side, self.detail = long_side, detail
         self._device = device
         weights = read_weights(packed)
         self._infer = open_in_onnxruntime(weights) if device.type == "cpu" else open_in_torch(weights, device)
 
     def describe(self) -> dict[str, Any]:
-        """Return the name, the weights' hash and the working size."""
-        return {"name": "embedded", "weights_sha256": self.weights_sha256, "long_side": self.long_side}
+        """Return the name, the weights' hash and the working sizes."""
+        sizes = {"long_side": self.long_side, "detail": self.detail}
+        return {"name": "embedded", "weights_sha256": self.weights_sha256, **sizes}
 
     def estimate(self, rgb: Tensor, indices: Sequence[int]) -> Tensor:
         """Return the disparity of `rgb`; where the frames stand in the clip (`indices`) does not matter."""
@@ -64,12 +69,16 @@ class EmbeddedEstimator:
         """
         if rgb.ndim != 4 or rgb.shape[1] != 3 or 0 in rgb.shape:
             raise ShapeError(f"rgb must be (B,3,H,W) and not empty, got {tuple(rgb.shape)}")
-        height, width = working_size(rgb.shape[2], rgb.shape[3], self.long_side)
-        seen = _resize(rgb.to(self._device, torch.float32), height, width).clamp(0, 1)
+        rgb = rgb.to(self._device, torch.float32)
+        levels = self._look(rgb, self.long_side)
+        return levels if self.detail == 1 else take_detail(levels, self._look(rgb, self.long_side * self.detail))
+
+    def _look(self, rgb: Tensor, long_side: float) -> Tensor:
+        seen = _resize(rgb, *working_size(rgb.shape[2], rgb.shape[3], long_side)).clamp(0, 1)
         return F.interpolate(self._infer(seen), scale_factor=2, mode="bilinear", align_corners=False)
 
 
-def working_size(height: int, width: int, long_side: int) -> tuple[int, int]:
+def working_size(height: int, width: int, long_side: float) -> tuple[int, int]:
     """Return the network's (height, width) for a frame: its aspect, sides rounded to a multiple of 16, at least 32."""
     scale = long_side / max(height, width)
     return _round_to_multiple(height * scale), _round_to_multiple(width * scale)

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vdof.errors import ShapeError
-from vdof.stabilise.filters import average, highest, lowest, resize
+from vdof.filters import average, highest, lowest, resize
 
 _LONG_SIDE = 480
 """px: levels and maps are found at no larger size."""

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.test_stabilise import texture
-from vdof.stabilise import edges, edges_numba, filters, upsample_guided
+from vdof import filters
+from vdof.stabilise import edges, edges_numba, upsample_guided
 
 HEIGHT, WIDTH = 96, 128
 

@@ -3,6 +3,7 @@
     python scripts/train_depth.py gather --clips DIR --photographs DIR … --work DIR
     python scripts/train_depth.py scenes --work DIR --count 1400
     python scripts/train_depth.py render --work DIR --count 1600
+    python scripts/train_depth.py label --teacher TEACHER.onnx --work DIR
     python scripts/train_depth.py train --teacher TEACHER.onnx --work DIR --minutes 120 [--resume] [--anew]
     python scripts/train_depth.py export --work DIR --weights vdof/depth/weights/embedded.npz
 
@@ -23,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from train import images, people, scenes
+from train import careful, images, people, scenes
 from train.batches import Batches, Material
 from train.export import write_graph, write_weights
 from train.scene_layout import SHARES
@@ -41,7 +42,8 @@ def main() -> None:
     """Parse the command line and run one of the commands."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     options = _parse()
-    {"gather": gather, "scenes": draw, "render": render, "train": train, "export": export}[options.command](options)
+    commands = {"gather": gather, "scenes": draw, "render": render, "label": label, "train": train, "export": export}
+    commands[options.command](options)
 
 
 def gather(options: argparse.Namespace) -> None:
@@ -84,6 +86,13 @@ def render(options: argparse.Namespace) -> None:
         scenes.save(scene, options.work / "scenes", f"cycles_{options.seed}_{index:04d}")
 
 
+def label(options: argparse.Namespace) -> None:
+    """Fill WORK/labels with the teacher's careful word on every picture."""
+    pictures = sorted((options.work / "images").glob("*.jpg"))
+    written = careful.write_labels(Teacher(options.teacher), pictures, options.work / "labels")
+    log.info("%d of %d pictures labelled", written, len(pictures))
+
+
 def train(options: argparse.Namespace) -> None:
     """Train for `options.minutes` of wall time, writing WORK/last.pt every few minutes."""
     torch.set_num_threads(1)
@@ -96,7 +105,7 @@ def train(options: argparse.Namespace) -> None:
         unrest_weight=options.unrest_weight,
     )
     teacher = Teacher(options.teacher)
-    material, kept = _open_material(options.work, teacher)
+    material, kept = _open_material(options.work)
     stream = Batches(material, teacher, options.scenes)
     state = _begin(options, stream)
     log.info("%d pictures, %d scenes, %d parameters", len(material.pictures), len(material.scenes), state.size)
@@ -118,16 +127,16 @@ def train(options: argparse.Namespace) -> None:
     log.info("done: step %d kept apart: %s", state.step, validate(state.average, kept))
 
 
-def _open_material(work: Path, teacher: Teacher) -> tuple[Material, list[Kept]]:
+def _open_material(work: Path) -> tuple[Material, list[Kept]]:
     """Return what is trained on and what is kept apart."""
     photographs, drawn = sorted((work / "images").glob("*.jpg")), sorted((work / "scenes").glob("*.jpg"))
-    material = Material(
-        [images.load_one(path) for path in photographs if not is_kept(path)],
-        people.load_cutouts(work / "people"),
-        [scenes.load_one(path) for path in drawn if not is_kept(path)],
+    pictures = {path: scenes.load_one(path, work / "labels") for path in photographs}
+    worlds = {path: scenes.load_one(path) for path in drawn}
+    learnt, kept = (
+        [[one for path, one in stock.items() if is_kept(path) == is_apart] for stock in (pictures, worlds)]
+        for is_apart in (False, True)
     )
-    kept_photographs = [images.load_one(path) for path in photographs if is_kept(path)]
-    return material, validation_set(kept_photographs, [scenes.load_one(p) for p in drawn if is_kept(p)], teacher)
+    return Material(learnt[0], people.load_cutouts(work / "people"), learnt[1]), validation_set(*kept)
 
 
 def _mean(terms: list[dict[str, float]]) -> dict[str, float]:
@@ -147,8 +156,8 @@ def _begin(options: argparse.Namespace, stream: Batches) -> Training:
 def export(options: argparse.Namespace) -> None:
     """Write the averaged network, batch norms folded, to `options.weights` and its graph beside; log size and hash."""
     average = Training.resume(options.work / "last.pt").average
-    if options.halfway:
-        follow(average, Training.resume(options.halfway).average, options.share)
+    for count, checkpoint in enumerate(options.mean_with, 1):
+        follow(average, Training.resume(checkpoint).average, count / (count + 1))
     net = fold_batch_norm(average)
     write_weights(net, options.weights)
     write_graph(net, options.weights.with_name(GRAPH))
@@ -171,8 +180,9 @@ def _parse() -> argparse.Namespace:
     for command in (drawing, rendering):
         command.add_argument("--seed", type=int, default=100)
     rendering.add_argument("--count", type=int, default=1600)
-    training = commands.add_parser("train")
-    training.add_argument("--teacher", type=Path, required=True)
+    labelling, training = commands.add_parser("label"), commands.add_parser("train")
+    for command in (labelling, training):
+        command.add_argument("--teacher", type=Path, required=True)
     training.add_argument("--minutes", type=float, default=120)
     training.add_argument("--rate", type=float, default=2e-3)
     training.add_argument("--forced", type=float, default=0.3, help="share of time with teacher's features")
@@ -188,9 +198,8 @@ def _parse() -> argparse.Namespace:
     training.add_argument("--anew", action="store_true", help="with --resume: another run, no forcing")
     exporting = commands.add_parser("export")
     exporting.add_argument("--weights", type=Path, required=True)
-    exporting.add_argument("--halfway", type=Path, help="checkpoint before the run: export weights between both")
-    exporting.add_argument("--share", type=float, default=0.5, help="with --halfway: how much the run counts")
-    for command in (gathering, drawing, rendering, training, exporting):
+    exporting.add_argument("--mean-with", type=Path, nargs="*", default=[], help="checkpoints: export the mean of all")
+    for command in (gathering, drawing, rendering, labelling, training, exporting):
         command.add_argument("--work", type=Path, required=True)
     return parser.parse_args()
 

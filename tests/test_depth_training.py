@@ -16,9 +16,9 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import train_depth
-from train import batches, calibration, centring, losses, night, people, training
+from train import batches, calibration, careful, centring, losses, night, people, training
 from train.scene_layout import BOX, CARD, KINDS, PLANE, Layout, Thing, lay_out
-from train.scenes import cast, defocus
+from train.scenes import cast, defocus, load_one
 
 from vdof.depth.network import DepthNet, fold_batch_norm
 
@@ -119,6 +119,27 @@ def test_scenes_teach_shape_at_the_teachers_level() -> None:
     assert np.corrcoef(matched.ravel(), truth.ravel())[0, 1] == pytest.approx(1, abs=1e-5)
 
 
+def favour_the_right(rgb: np.ndarray) -> dict[str, np.ndarray]:
+    """Stand for a teacher that takes what is bright for near, and what is on the right side too."""
+    grey = rgb[:, None, ::2, ::2].mean(axis=-1, dtype=np.float32) / 255
+    return {"disparity": grey + np.linspace(0, 1, grey.shape[3], dtype=np.float32)}
+
+
+def test_a_careful_look_does_not_favour_a_side(tmp_path: Path) -> None:
+    image = np.full((96, 160, 3), 40, np.uint8)
+    image[30:70, 60:100] = 220
+    seen = careful.look_carefully(favour_the_right, image)
+    assert seen.shape == (96, 160)
+    assert np.abs(seen[:, :40].mean() - seen[:, 120:].mean()) < 0.01
+    assert seen[40:60, 70:90].min() > seen[:20].max() + 1
+    cv2.imwrite(str(tmp_path / "one.jpg"), image)
+    assert careful.write_labels(favour_the_right, [tmp_path / "one.jpg"], tmp_path / "labels") == 1
+    assert careful.write_labels(favour_the_right, [tmp_path / "one.jpg"], tmp_path / "labels") == 0
+    labelled = load_one(tmp_path / "one.jpg", tmp_path / "labels")
+    assert labelled.rgb.shape == (96, 160, 3)
+    assert labelled.disparity[50, 80] > 0.9 * 65535
+
+
 def test_night_is_darker() -> None:
     rgb = np.full((40, 60, 3), 128, np.uint8)
     nights = [night.fall(rgb, np.random.default_rng(seed)) for seed in range(6)]
@@ -204,23 +225,25 @@ def test_training_has_no_norms_and_goes_on_where_it_was_saved(tmp_path: Path) ->
     assert later[-1] < first["disparity"]
 
 
-def test_an_export_between_two_checkpoints_takes_its_share_of_each(
+def test_an_export_with_other_checkpoints_takes_the_mean_of_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = training.Training.start(OneBatch(), replicas=1, batches=1)
     before = [part.clone() for part in state.average.parameters()]
-    state.save(tmp_path / "before.pt")
-    with torch.no_grad():
-        for part in state.average.parameters():
-            part += 1
-    state.save(tmp_path / "last.pt")
+    for name, more in (("before.pt", 3), ("between.pt", 6), ("last.pt", 0)):
+        state.save(tmp_path / name)
+        with torch.no_grad():
+            for part in state.average.parameters():
+                part += more
     written: list[torch.nn.Module] = []
     monkeypatch.setattr(train_depth, "fold_batch_norm", lambda net: net)
     monkeypatch.setattr(train_depth, "write_weights", lambda net, path: (written.append(net), path.write_bytes(b"")))
     monkeypatch.setattr(train_depth, "write_graph", lambda net, path: None)
-    train_depth.export(Namespace(work=tmp_path, halfway=tmp_path / "before.pt", share=0.25, weights=tmp_path / "net"))
+    train_depth.export(
+        Namespace(work=tmp_path, mean_with=[tmp_path / "before.pt", tmp_path / "between.pt"], weights=tmp_path / "net")
+    )
     for mine, old in zip(written[0].parameters(), before, strict=True):
-        torch.testing.assert_close(mine, old + 0.25)
+        torch.testing.assert_close(mine, old + 4)
 
 
 def test_the_teachers_features_are_fed_fully_then_less_then_not() -> None:

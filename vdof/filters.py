@@ -13,7 +13,7 @@ from vdof.flow.images import import_cv2, resize_array
 
 
 def average(maps: Tensor, reach: int) -> Tensor:
-    """Return the mean of `maps` (1,C,h,w) over the square of `reach` px on each side."""
+    """Return the mean of `maps` (B,C,h,w) over the square of `reach` px on each side."""
     side = 2 * reach + 1
     if maps.device.type == "cpu":
         cv2 = import_cv2()
@@ -23,7 +23,7 @@ def average(maps: Tensor, reach: int) -> Tensor:
 
 
 def highest(maps: Tensor, reach: int) -> Tensor:
-    """Return the maximum of `maps` (1,C,h,w) over the square of `reach` px on each side."""
+    """Return the maximum of `maps` (B,C,h,w) over the square of `reach` px on each side."""
     if maps.device.type == "cpu":
         return _on_planes(lambda plane: import_cv2().dilate(plane, _square(reach)), maps)
     side = 2 * reach + 1
@@ -32,14 +32,14 @@ def highest(maps: Tensor, reach: int) -> Tensor:
 
 
 def lowest(maps: Tensor, reach: int) -> Tensor:
-    """Return the minimum of `maps` (1,C,h,w) over the square of `reach` px on each side."""
+    """Return the minimum of `maps` (B,C,h,w) over the square of `reach` px on each side."""
     if maps.device.type == "cpu":
         return _on_planes(lambda plane: import_cv2().erode(plane, _square(reach)), maps)
     return -highest(-maps, reach)
 
 
 def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return `maps` (1,C,h,w) at `size` (height, width): areas where it shrinks, else bilinear."""
+    """Return `maps` (B,C,h,w) at `size` (height, width): areas where it shrinks, else bilinear."""
     if tuple(maps.shape[-2:]) == size:
         return maps
     if maps.device.type == "cpu":
@@ -50,9 +50,9 @@ def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _on_planes(work: Callable[[np.ndarray], np.ndarray], maps: Tensor) -> Tensor:
-    planes = maps.detach().float().contiguous()[0].numpy()
+    planes = maps.detach().float().contiguous().flatten(0, 1).numpy()
     worked = [work(plane) for plane in planes]
-    return torch.from_numpy(worked[0][None] if len(worked) == 1 else np.stack(worked))[None]
+    return torch.from_numpy(worked[0][None] if len(worked) == 1 else np.stack(worked)).unflatten(0, maps.shape[:2])
 
 
 def _square(reach: int) -> np.ndarray:

@@ -21,8 +21,8 @@ Map = NDArray[np.float32]
 PIXELS = 230_000
 """A batch's, about: small crops come in larger batches."""
 SHARE_MOVED, SHARE_PASTED = 0.5, 0.5
-SHARE_TRUE = 0.5
-"""Of scenes: how often the truth is wanted; else the teacher's word, as of pictures."""
+SHARE_TRUE, SHARE_CAREFUL = 0.6, 0.75
+"""Of scenes, how often the truth is wanted; of pictures, the teacher's careful word; else what it says of the crop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ class Crop:
 class Material:
     """What crops are taken from."""
 
-    pictures: list[images.Image]
+    pictures: list[Scene]
+    """With the teacher's careful word (`scripts/train/careful.py`) for truth."""
     cutouts: list[images.Image]
     scenes: list[Scene]
 
@@ -161,14 +162,12 @@ class Batches:
             rgb, disparity = images.crop_both_at_random(scene.rgb, scene.disparity, height, width, rng)
             truth = disparity if rng.uniform() < SHARE_TRUE else None
             return Crop(rgb, images.vary_colour(self._vary(rgb), rng), truth=truth)
-        image = stock.pictures[rng.integers(len(stock.pictures))]
-        rgb = images.crop_at_random(image, height, width, rng)
+        picture = stock.pictures[rng.integers(len(stock.pictures))]
+        rgb, careful = images.crop_both_at_random(picture.rgb, picture.disparity, height, width, rng)
         if stock.cutouts and rng.uniform() < SHARE_PASTED:
             return self._paste(rgb)
-        if rng.uniform() < 0.1:
-            rgb = night.fall(rgb, rng)
-        rgb = images.vary_colour(rgb, rng)
-        return Crop(rgb, self._vary(rgb))
+        truth = careful if rng.uniform() < SHARE_CAREFUL else None
+        return Crop(rgb, images.vary_colour(self._vary(rgb), rng), truth=truth)
 
     def _paste(self, rgb: images.Image) -> Crop:
         """Put a person before rgb (H,W,3), half the time at night before lit signs that the teacher is spared."""

@@ -79,15 +79,13 @@ def resize(image: Image, height: int, width: int) -> Image:
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
 
 
-def crop_at_random(image: Image, height: int, width: int, rng: np.random.Generator) -> Image:
-    """Cut a window of the wanted aspect (large windows more often), mirror it half the time, resize it."""
-    return resize(_cut(image, _choose_window(image.shape, height, width, rng)), height, width)
-
-
 def crop_both_at_random(
     rgb: Image, disparity: NDArray[np.uint16], height: int, width: int, rng: np.random.Generator
 ) -> tuple[Image, NDArray[np.float32]]:
-    """Cut the same window of a picture and of its disparity: (height,width,3), and half that size in 0..1."""
+    """Cut a window of the wanted aspect (large windows more often) out of a picture and its disparity, mirrored half the time.
+
+    Returns (height,width,3), and half that size in 0..1.
+    """
     window = _choose_window(rgb.shape, height, width, rng)
     half = cv2.resize(_cut(disparity, window), (width // 2, height // 2), interpolation=cv2.INTER_NEAREST)
     return resize(_cut(rgb, window), height, width), np.asarray(half, np.float32) / np.float32(65535)

@@ -116,6 +116,7 @@ def save(scene: Scene, folder: Path, name: str) -> None:
     cv2.imwrite(str(folder / f"{name}.png"), scene.disparity)
 
 
-def load_one(path: Path) -> Scene:
-    """Read the scene whose picture is `path`."""
-    return Scene(cv2.cvtColor(read(path), cv2.COLOR_BGR2RGB), read(path.with_suffix(".png"), cv2.IMREAD_UNCHANGED))
+def load_one(path: Path, disparities: Path | None = None) -> Scene:
+    """Read the scene whose picture is `path`; its disparity lies in the folder `disparities`, by default beside it."""
+    disparity = (disparities or path.parent) / f"{path.stem}.png"
+    return Scene(cv2.cvtColor(read(path), cv2.COLOR_BGR2RGB), read(disparity, cv2.IMREAD_UNCHANGED))

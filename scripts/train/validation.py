@@ -12,7 +12,6 @@ from torch import Tensor
 
 from train import batches, images, losses
 from train.scenes import Scene
-from train.teacher import Teacher
 from vdof.depth.network import DepthNet
 
 LONG_SIDE = 448
@@ -23,7 +22,7 @@ class Kept:
     """One picture with what it is compared with."""
 
     kind: str
-    """`picture`: the teacher's word; `scene`: the truth."""
+    """`picture`: the teacher's careful word; `scene`: the truth."""
     rgb: Tensor
     """(1,3,H,W) in 0..1."""
     wanted: Tensor
@@ -35,21 +34,9 @@ def is_kept(path: Path) -> bool:
     return hashlib.sha256(path.stem.encode()).digest()[0] < 3
 
 
-def validation_set(pictures: list[images.Image], scenes: list[Scene], teacher: Teacher) -> list[Kept]:
+def validation_set(pictures: list[Scene], scenes: list[Scene]) -> list[Kept]:
     """Return what was kept, at the packaged working size."""
-    kept = []
-    for image in pictures:
-        image = _fit(image)
-        kept.append(Kept("picture", _to_tensor(image), torch.from_numpy(teacher(image[None])["disparity"])[0, 0]))
-    for scene in scenes:
-        image = _fit(scene.rgb)
-        rows, columns = (
-            np.linspace(0, side - 1, size // 2).astype(int)
-            for side, size in zip(scene.rgb.shape[:2], image.shape[:2], strict=True)
-        )
-        truth = scene.disparity[rows][:, columns].astype(np.float32)
-        kept.append(Kept("scene", _to_tensor(image), torch.from_numpy(truth)))
-    return kept
+    return [_keep("picture", one) for one in pictures] + [_keep("scene", one) for one in scenes]
 
 
 @torch.inference_mode()
@@ -66,6 +53,15 @@ def validate(net: DepthNet, kept: list[Kept]) -> dict[str, float]:
         unrest = losses.measure_unrest(answer, moved, torch.from_numpy(move)[None], answer)
         found["unrest"].append(float(unrest))
     return {name: round(float(np.mean(values)), 4) for name, values in found.items()}
+
+
+def _keep(kind: str, scene: Scene) -> Kept:
+    image = _fit(scene.rgb)
+    rows, columns = (
+        np.linspace(0, side - 1, size // 2).astype(int)
+        for side, size in zip(scene.rgb.shape[:2], image.shape[:2], strict=True)
+    )
+    return Kept(kind, _to_tensor(image), torch.from_numpy(scene.disparity[rows][:, columns].astype(np.float32)))
 
 
 def _fit(image: images.Image) -> images.Image:

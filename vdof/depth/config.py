@@ -10,8 +10,8 @@ class EmbeddedConfig:
     """vdof's own network."""
 
     long_side: int = 448
-    """Working size: longer side of the frame that the network sees, pixels, 64..1024. It was trained at 320 and agrees best
-    with its teacher there; at 448 a figure of a third of the frame's height keeps its head."""
+    """Working size: longer side of the frame that the network sees, pixels, 64..1024. At 448 a figure of a third of the frame's
+    height keeps its head, and one that fills the frame its shape."""
     detail: float = 1.43
     """How many times larger the network sees the frame in a second look, which only edges are taken from, 1..2; 1: no second
     look, in a third of the time."""

@@ -22,18 +22,12 @@ _NOISE = 0.002
 
 def take_detail(levels: Tensor, detail: Tensor) -> Tensor:
     """Return `levels` (B,1,h,w) with the edges of `detail` (B,1,H,W), at the size of `detail`."""
-    pairs = zip(levels.split(1), detail.split(1), strict=True)
-    return torch.cat([_take_detail(*pair) for pair in pairs])
-
-
-def _take_detail(levels: Tensor, detail: Tensor) -> Tensor:
     size = detail.shape[-2], detail.shape[-1]
     reach = max(1, round(_REACH * max(size)))
-    guide = (detail - detail.mean()) / detail.std().clamp_min(1e-6)
-    wanted = resize(levels, size)
-    mean_guide, mean, square, product = average(
-        torch.cat([guide, wanted, guide * guide, guide * wanted], dim=1), reach
-    ).split(1, dim=1)
+    spread, centre = torch.std_mean(detail, dim=(1, 2, 3), keepdim=True)
+    guide, wanted = (detail - centre) / spread.clamp_min(1e-6), resize(levels, size)
+    maps = torch.cat([guide, wanted, guide * guide, guide * wanted], dim=1)
+    mean_guide, mean, square, product = average(maps, reach).split(1, dim=1)
     slope = (product - mean_guide * mean) / ((square - mean_guide * mean_guide).clamp_min(0) + _NOISE)
     slope, shift = average(torch.cat([slope, mean - slope * mean_guide], dim=1), reach).split(1, dim=1)
     return slope * guide + shift

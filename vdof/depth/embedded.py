@@ -19,6 +19,7 @@ from vdof.depth.contract import Kind
 from vdof.depth.detail import take_detail
 from vdof.depth.network import MULTIPLE, DepthNet, fold_batch_norm
 from vdof.errors import ModelError, ShapeError
+from vdof.filters import resize
 
 WEIGHTS = "embedded.npz"
 GRAPH = "embedded_graph.onnx"
@@ -70,12 +71,14 @@ class EmbeddedEstimator:
         if rgb.ndim != 4 or rgb.shape[1] != 3 or 0 in rgb.shape:
             raise ShapeError(f"rgb must be (B,3,H,W) and not empty, got {tuple(rgb.shape)}")
         rgb = rgb.to(self._device, torch.float32)
-        levels = self._look(rgb, self.long_side)
-        return levels if self.detail == 1 else take_detail(levels, self._look(rgb, self.long_side * self.detail))
+        disparity = self._look(rgb, self.long_side)
+        if self.detail > 1:
+            disparity = take_detail(disparity, self._look(rgb, self.long_side * self.detail))
+        return F.interpolate(disparity, scale_factor=2, mode="bilinear", align_corners=False)
 
     def _look(self, rgb: Tensor, long_side: float) -> Tensor:
-        seen = _resize(rgb, *working_size(rgb.shape[2], rgb.shape[3], long_side)).clamp(0, 1)
-        return F.interpolate(self._infer(seen), scale_factor=2, mode="bilinear", align_corners=False)
+        """Return disparity at half the size at which the network sees the frame."""
+        return self._infer(resize(rgb, working_size(rgb.shape[2], rgb.shape[3], long_side)).clamp(0, 1))
 
 
 def working_size(height: int, width: int, long_side: float) -> tuple[int, int]:
@@ -116,12 +119,6 @@ def open_in_torch(weights: dict[str, NDArray[np.float32]], device: torch.device)
 
 def _read_packaged(name: str) -> bytes:
     return resources.files("vdof.depth").joinpath("weights", name).read_bytes()
-
-
-def _resize(rgb: Tensor, height: int, width: int) -> Tensor:
-    if rgb.shape[2] >= height and rgb.shape[3] >= width:
-        return F.interpolate(rgb, size=(height, width), mode="area")
-    return F.interpolate(rgb, size=(height, width), mode="bilinear", align_corners=False)
 
 
 def _round_to_multiple(side: float) -> int:

@@ -25,7 +25,7 @@ class DepthNet(nn.Module):
     Stages exchange features only at named taps, so that a teacher can supervise, or stand in for, each of them.
     """
 
-    def __init__(self, blocks: tuple[int, int, int, int] = (3, 3, 3, 3)) -> None:
+    def __init__(self, blocks: tuple[int, int, int, int] = (3, 3, 5, 8)) -> None:
         """Build the stages; `blocks` counts the residual blocks of encoder stages 1, 2a, 2b and 3."""
         super().__init__()
         c2, c4, c8, c16 = CHANNELS
@@ -33,7 +33,7 @@ class DepthNet(nn.Module):
         self.encode4 = _stage(c2, c4, stride=2, blocks=blocks[0])
         self.encode8a = _stage(c4, c8, stride=2, blocks=blocks[1])
         self.encode8b = _stage(c8, c8, stride=1, blocks=blocks[2])
-        self.encode16 = _stage(c8, c16, stride=2, blocks=blocks[3])
+        self.encode16 = _stage(c8, c16, stride=2, blocks=blocks[3], kernel=7)
         self.decode8 = Fusion(c16, c8)
         self.decode4 = Fusion(c8, c4)
         self.decode2 = Fusion(c4, c2)
@@ -56,14 +56,14 @@ class DepthNet(nn.Module):
 
 
 class Residual(nn.Module):
-    """Depthwise 3x3, then a two-layer pointwise mixer, added to the input."""
+    """Depthwise `kernel` x `kernel`, then a two-layer pointwise mixer, added to the input."""
 
-    def __init__(self, channels: int, expansion: int = 2) -> None:
+    def __init__(self, channels: int, kernel: int = 3, expansion: int = 2) -> None:
         """Build a block that keeps shape (B,channels,H,W)."""
         super().__init__()
         wide = expansion * channels
         self.body = nn.Sequential(
-            _conv(channels, channels, kernel=3, groups=channels),
+            _conv(channels, channels, kernel, groups=channels),
             _conv(channels, wide, kernel=1),
             nn.Conv2d(wide, channels, 1, bias=False),
             nn.BatchNorm2d(channels),
@@ -108,6 +108,6 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int =
     )
 
 
-def _stage(inputs: int, outputs: int, stride: int, blocks: int) -> nn.Sequential:
+def _stage(inputs: int, outputs: int, stride: int, blocks: int, kernel: int = 3) -> nn.Sequential:
     first = _conv(inputs, outputs, kernel=3, stride=stride)
-    return nn.Sequential(first, *(Residual(outputs) for _ in range(blocks)))
+    return nn.Sequential(first, *(Residual(outputs, kernel) for _ in range(blocks)))

@@ -16,9 +16,9 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import train_depth
-from train import batches, calibration, careful, centring, losses, night, people, training
+from train import batches, calibration, centring, losses, night, people, training
 from train.scene_layout import BOX, CARD, KINDS, PLANE, Layout, Thing, lay_out
-from train.scenes import cast, defocus, load_one
+from train.scenes import cast, defocus
 
 from vdof.depth.network import DepthNet, fold_batch_norm
 
@@ -117,27 +117,6 @@ def test_scenes_teach_shape_at_the_teachers_level() -> None:
     assert matched.mean() == pytest.approx(label.mean(), rel=1e-4)
     assert matched.std() == pytest.approx(label.std(), rel=1e-4)
     assert np.corrcoef(matched.ravel(), truth.ravel())[0, 1] == pytest.approx(1, abs=1e-5)
-
-
-def favour_the_right(rgb: np.ndarray) -> dict[str, np.ndarray]:
-    """Stand for a teacher that takes what is bright for near, and what is on the right side too."""
-    grey = rgb[:, None, ::2, ::2].mean(axis=-1, dtype=np.float32) / 255
-    return {"disparity": grey + np.linspace(0, 1, grey.shape[3], dtype=np.float32)}
-
-
-def test_a_careful_look_does_not_favour_a_side(tmp_path: Path) -> None:
-    image = np.full((96, 160, 3), 40, np.uint8)
-    image[30:70, 60:100] = 220
-    seen = careful.look_carefully(favour_the_right, image)
-    assert seen.shape == (96, 160)
-    assert np.abs(seen[:, :40].mean() - seen[:, 120:].mean()) < 0.01
-    assert seen[40:60, 70:90].min() > seen[:20].max() + 1
-    cv2.imwrite(str(tmp_path / "one.jpg"), image)
-    assert careful.write_labels(favour_the_right, [tmp_path / "one.jpg"], tmp_path / "labels") == 1
-    assert careful.write_labels(favour_the_right, [tmp_path / "one.jpg"], tmp_path / "labels") == 0
-    labelled = load_one(tmp_path / "one.jpg", tmp_path / "labels")
-    assert labelled.rgb.shape == (96, 160, 3)
-    assert labelled.disparity[50, 80] > 0.9 * 65535
 
 
 def test_night_is_darker() -> None:

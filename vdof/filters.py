@@ -1,4 +1,7 @@
-"""Means and extremes of squares around every pixel: OpenCV's on the CPU, torch's pooling elsewhere. Borders repeat."""
+"""Maps filtered: means and extremes of squares (OpenCV's on the CPU, torch's pooling elsewhere), sizes, ramps.
+
+Borders repeat.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,11 @@ def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
     if size[0] < maps.shape[-2] or size[1] < maps.shape[-1]:
         return F.interpolate(maps, size=size, mode="area")
     return F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
+
+
+def ramp(value: Tensor, limits: tuple[float, float]) -> Tensor:
+    """Return 0 below the first of two limits, 1 above the second, linear in between."""
+    return ((value - limits[0]) / (limits[1] - limits[0])).clamp(0, 1)
 
 
 def _on_planes(work: Callable[[np.ndarray], np.ndarray], maps: Tensor) -> Tensor:

@@ -25,8 +25,7 @@ def look_carefully(teacher: Teach, image: images.Image) -> NDArray[np.float32]:
     """
     looks = []
     for long_side in LONG_SIDES:
-        scale = long_side / max(image.shape[:2])
-        seen = images.resize(image, *(max(32, round(side * scale / 32) * 32) for side in image.shape[:2]))
+        seen = images.fit(image, long_side)
         straight = teacher(seen[None])["disparity"][0, 0]
         mirrored = teacher(np.ascontiguousarray(seen[None, :, ::-1]))["disparity"][0, 0, :, ::-1]
         mean = cv2.resize(straight + mirrored, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)

@@ -79,6 +79,12 @@ def resize(image: Image, height: int, width: int) -> Image:
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
 
 
+def fit(image: Image, long_side: int) -> Image:
+    """Return `image` with its longer side near `long_side`, both sides multiples of 32 as the teacher wants them."""
+    scale = long_side / max(image.shape[:2])
+    return resize(image, *(max(32, round(side * scale / 32) * 32) for side in image.shape[:2]))
+
+
 def crop_both_at_random(
     rgb: Image, disparity: NDArray[np.uint16], height: int, width: int, rng: np.random.Generator
 ) -> tuple[Image, NDArray[np.float32]]:

@@ -56,17 +56,12 @@ def validate(net: DepthNet, kept: list[Kept]) -> dict[str, float]:
 
 
 def _keep(kind: str, scene: Scene) -> Kept:
-    image = _fit(scene.rgb)
+    image = images.fit(scene.rgb, LONG_SIDE)
     rows, columns = (
         np.linspace(0, side - 1, size // 2).astype(int)
         for side, size in zip(scene.rgb.shape[:2], image.shape[:2], strict=True)
     )
     return Kept(kind, _to_tensor(image), torch.from_numpy(scene.disparity[rows][:, columns].astype(np.float32)))
-
-
-def _fit(image: images.Image) -> images.Image:
-    scale = LONG_SIDE / max(image.shape[:2])
-    return images.resize(image, *(round(side * scale / 32) * 32 for side in image.shape[:2]))
 
 
 def _to_tensor(image: images.Image) -> Tensor:

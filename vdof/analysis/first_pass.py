@@ -37,10 +37,11 @@ def analyse(
     """Pass 1, or its result from the cache."""
     estimator = open_estimator(config.depth, device)
     description = estimator.describe()
+    stabilise = replace(config.stabilise, edges=True)  # pass 2 alone reads it
     key = make_key(
         source=source_sha256, frames=config.frames, video=vars(config.video), depth=description,
         shots=vars(config.shots), log=[(entry.first_frame, entry.last_frame) for entry in entries],
-        stabilise=asdict(replace(config.stabilise, edges=True)), long_side=ANALYSIS_LONG_SIDE,
+        stabilise=asdict(stabilise), long_side=ANALYSIS_LONG_SIDE,
     )  # fmt: skip
     folder = cache / key
     found = load(folder)

@@ -128,11 +128,6 @@ class Layers:
         return GROUP_SHIFT[: len(self.radius)]
 
 
-def ramp(value: Tensor, limits: tuple[float, float]) -> Tensor:
-    """0 below the first of two limits, 1 above the second, linear in between."""
-    return ((value - limits[0]) / (limits[1] - limits[0])).clamp(0, 1)
-
-
 def measure_level(picture: Tensor) -> Tensor:
     """Brightness of a frame (3,H,W) against which a light is bright: the squared mean root of its brightest channel."""
     return (picture.amax(0).clamp(min=0).sqrt().mean() ** 2).clamp(min=1e-12)

@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vdof.bokeh.aperture import SpanTable
-from vdof.bokeh.layers import FULL_VARIANCE, LEAST_LIGHT, TILE, Layers, ramp
+from vdof.bokeh.layers import FULL_VARIANCE, LEAST_LIGHT, TILE, Layers
 from vdof.bokeh.on_torch.records import Cut, clipped_share, position_of
+from vdof.filters import ramp
 
 BRIGHT = 4.0
 """A pixel this much brighter than the frame's level has light to take out; what is below stays in the picture."""

@@ -14,7 +14,7 @@ class EmbeddedConfig:
     height keeps its head, and one that fills the frame its shape."""
     detail: float = 1.43
     """How many times larger the network sees the frame in a second look, which only edges are taken from, 1..2; 1: no second
-    look, in a third of the time."""
+    look, in less than half the time."""
 
     def __post_init__(self) -> None:
         if not 64 <= self.long_side <= 1024:

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from vdof.depth.contract import Kind
 from vdof.depth.detail import take_detail
 from vdof.depth.network import MULTIPLE, DepthNet, fold_batch_norm
+from vdof.depth.resize import working_size as fit_to_multiple
 from vdof.errors import ModelError, ShapeError
 from vdof.filters import resize
 
@@ -83,8 +84,8 @@ class EmbeddedEstimator:
 
 def working_size(height: int, width: int, long_side: float) -> tuple[int, int]:
     """Return the network's (height, width) for a frame: its aspect, sides rounded to a multiple of 16, at least 32."""
-    scale = long_side / max(height, width)
-    return _round_to_multiple(height * scale), _round_to_multiple(width * scale)
+    rows, columns = fit_to_multiple(height, width, long_side, MULTIPLE)
+    return max(2 * MULTIPLE, rows), max(2 * MULTIPLE, columns)
 
 
 def read_weights(packed: bytes) -> dict[str, NDArray[np.float32]]:
@@ -119,7 +120,3 @@ def open_in_torch(weights: dict[str, NDArray[np.float32]], device: torch.device)
 
 def _read_packaged(name: str) -> bytes:
     return resources.files("vdof.depth").joinpath("weights", name).read_bytes()
-
-
-def _round_to_multiple(side: float) -> int:
-    return max(2 * MULTIPLE, round(side / MULTIPLE) * MULTIPLE)

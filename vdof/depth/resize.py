@@ -12,7 +12,7 @@ NEAREST_M = 0.05
 """Estimated depth below this, zero and negatives among it, counts as this near."""
 
 
-def working_size(height: int, width: int, long_side: int, multiple: int) -> tuple[int, int]:
+def working_size(height: int, width: int, long_side: float, multiple: int) -> tuple[int, int]:
     """(height, width) with the longer side near `long_side`, the aspect kept, both multiples of `multiple`."""
     ratio = long_side / max(height, width)
 

@@ -8,7 +8,6 @@ level.py        what is taken off each frame: the fast part, and the trend too w
 smooth.py       the flow-guided filter that looks both ways in time
 window.py       the stream: frames of one shot in, the same frames out, a bounded number alive
 edges.py        disparity to frame size, its edges steep and where the frame has them
-filters.py      means and extremes of squares, on every device
 """
 
 from vdof.stabilise.config import StabiliseConfig, count_live_frames

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vdof.errors import ShapeError
-from vdof.filters import average, highest, lowest, resize
+from vdof.filters import average, highest, lowest, ramp, resize
 
 _LONG_SIDE = 480
 """px: levels and maps are found at no larger size."""
@@ -206,8 +206,3 @@ def soften_pixels(rgb: Tensor) -> Tensor:
 def smooth(maps: Tensor, reach: int) -> Tensor:
     """Return `maps` (1,C,h,w) averaged twice over `reach` px on each side."""
     return average(average(maps, reach), reach)
-
-
-def ramp(value: Tensor, limits: tuple[float, float]) -> Tensor:
-    """Return 0 below the first of two limits, 1 above the second, linear in between."""
-    return ((value - limits[0]) / (limits[1] - limits[0])).clamp(0, 1)

@@ -20,7 +20,7 @@ def fit_to_colour(share: np.ndarray, colour: np.ndarray, reach: int, noise: floa
 def place(plain: np.ndarray, rgb: np.ndarray, softness: np.ndarray | None, maps: np.ndarray, gain: float) -> np.ndarray:
     """Return disparity (H,W): where there is an edge, the level of the side that its pixel's colour tells.
 
-    plain: (H,W); rgb: (3,H,W); softness: (H,W) or None; maps: (7,h,w), `Edges` as it is packed.
+    plain: (H,W); rgb: (3,H,W); softness: (H,W) or None; maps: (7,h,w), one of `Maps`.
     """
     result = plain.copy()
     has_softness = softness is not None

@@ -204,7 +204,7 @@ def _variance(side):
 
 
 @compiled
-def _coverage(pixel, prior, sides):
+def _coverage(pixel, prior, sides, near_variance, far_variance):
     """The most probable share of the near side in `pixel`: least squares on the line from far to near, with a prior."""
     along = span = f4(0)
     for c in range(3):
@@ -212,7 +212,7 @@ def _coverage(pixel, prior, sides):
         along += (pixel[c] - sides[1, c]) * difference
         span += difference * difference
     t = min(max(along / (span + f4(1e-12)), f4(0)), f4(1))
-    variance = prior**2 * _variance(sides[0]) + (f4(1) - prior) ** 2 * _variance(sides[1])
+    variance = prior**2 * near_variance + (f4(1) - prior) ** 2 * far_variance
     for c in range(3):
         variance += (pixel[c] - sides[1, c] - t * (sides[0, c] - sides[1, c])) ** 2
     strength = variance / f4(PRIOR_VARIANCE)
@@ -222,13 +222,14 @@ def _coverage(pixel, prior, sides):
 @compiled
 def _split_pixel(pixel, is_near, prior, clear, sides, colour, radius, weight, y, x):
     """Write the near and the far share of one pixel into the layers, as far as it is `clear` that there are two."""
-    coverage = _coverage(pixel, prior, sides)
+    near_variance, far_variance = _variance(sides[0]), _variance(sides[1])
+    coverage = _coverage(pixel, prior, sides, near_variance, far_variance)
     near_peak = max(sides[0, 0], sides[0, 1], sides[0, 2])
     peak = max(near_peak, sides[1, 0], sides[1, 1], sides[1, 2], f4(1e-12))
     light = ramp(max(pixel[0], pixel[1], pixel[2]) / peak, EXCESS) if is_near else f4(0)
     coverage += light * (f4(EXCESS_COVERAGE) - coverage)
-    of_far = (f4(1) - coverage) * _variance(sides[1])
-    of_far /= coverage * coverage * _variance(sides[0]) + (f4(1) - coverage) * of_far
+    of_far = (f4(1) - coverage) * far_variance
+    of_far /= coverage * coverage * near_variance + (f4(1) - coverage) * of_far
     near_layer, far_layer = (OWN, RIM) if is_near else (RIM, OWN)
     own_share = coverage if is_near else f4(1) - coverage
     whole_share = (f4(1) - clear) / max(f4(1) - clear + clear * own_share, f4(1e-6))

@@ -36,9 +36,9 @@ from vdof.bokeh.layers import (
     Layers,
     place_levels,
     pyramid_sizes,
-    ramp,
 )
 from vdof.bokeh.on_torch.unmix import unmix_edges
+from vdof.filters import ramp
 
 
 def split_layers(picture: Tensor, signed: Tensor, margin: int, level: float) -> Layers:

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from vdof.bokeh.aperture import SpanTable
 from vdof.bokeh.ladder import fine_borders, middle_of_groups
-from vdof.bokeh.layers import OWN, RIM, Layers, field_of_view, ramp
+from vdof.bokeh.layers import OWN, RIM, Layers, field_of_view
 from vdof.bokeh.lights import NEARER, Cones, Lights, aim
 from vdof.bokeh.on_torch.records import Cut, Records
 from vdof.bokeh.on_torch.splat import Shape, place_table, spans_at
+from vdof.filters import ramp
 
 Ladder = NDArray[np.float32]
 PATCH_PIXELS = 2**22

@@ -28,8 +28,8 @@ from vdof.bokeh.layers import (
     SOLID,
     SPREAD,
     WINDOW,
-    ramp,
 )
+from vdof.filters import ramp
 
 
 def unmix_edges(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, level: float) -> Tensor:
@@ -114,14 +114,17 @@ def measure_variance(sides: Tensor) -> Tensor:
     return (sides[:, :, 5] - square).clamp(min=0) + NOISE * square + 1e-12
 
 
-def cover(pixel: Tensor, prior: Tensor, sides: Tensor) -> Tensor:
-    """The most probable share (n,) of the near side: least squares on the line from far to near, with a prior."""
+def cover(pixel: Tensor, prior: Tensor, sides: Tensor, variances: Tensor) -> Tensor:
+    """The most probable share (n,) of the near side: least squares on the line from far to near, with a prior.
+
+    variances: (n,2) of the colours of the two sides.
+    """
     near, far = sides[:, 0, :3], sides[:, 1, :3]
     difference = near - far
     along, span = ((pixel - far) * difference).sum(1), (difference**2).sum(1)
     t = (along / (span + 1e-12)).clamp(0, 1)
     expected = torch.stack([prior, 1 - prior], 1)
-    variance = (measure_variance(sides) * expected**2).sum(1) + ((pixel - far - t[:, None] * difference) ** 2).sum(1)
+    variance = (variances * expected**2).sum(1) + ((pixel - far - t[:, None] * difference) ** 2).sum(1)
     strength = variance / PRIOR_VARIANCE
     return ((along + strength * prior) / (span + strength)).clamp(0, 1)
 
@@ -141,9 +144,10 @@ def split_pixels(
     seen, n = colour[OWN, y, x], is_near[:, None]
     peak = sides[:, :, :3].amax((1, 2)).clamp(min=1e-12)
     light = ramp(seen.amax(1) / peak, EXCESS) * is_near
-    coverage = cover(seen, prior, sides)
+    variances = measure_variance(sides)
+    coverage = cover(seen, prior, sides, variances)
     coverage = coverage + light * (EXCESS_COVERAGE - coverage)
-    near, far = part_sides(seen, coverage[:, None], light[:, None], sides)
+    near, far = part_sides(seen, coverage[:, None], light[:, None], sides, variances)
     own, mean = radius[OWN, y, x], torch.where(is_near, sides[:, 0, 4], sides[:, 1, 4])
     off = (own - mean).abs() / (sides[:, 1, 4] - sides[:, 0, 4]).clamp(min=1e-6)
     share = torch.where(is_near, coverage, 1 - coverage)
@@ -158,10 +162,10 @@ def split_pixels(
     radius[BEHIND, y, x], weight[BEHIND, y, x] = sides[:, 1, 4], clear * coverage
 
 
-def part_sides(seen: Tensor, a: Tensor, light: Tensor, sides: Tensor) -> tuple[Tensor, Tensor]:
+def part_sides(seen: Tensor, a: Tensor, light: Tensor, sides: Tensor, variances: Tensor) -> tuple[Tensor, Tensor]:
     """Colours (n,3) of the near and the far share of pixels of coverage `a` (n,1), which together give what is seen."""
     near, far = sides[:, 0, :3], sides[:, 1, :3]
-    of_near, of_far = measure_variance(sides)[:, :, None].unbind(1)
+    of_near, of_far = variances[:, :, None].unbind(1)
     of_far = (1 - a) * of_far / (a**2 * of_near + (1 - a) ** 2 * of_far)
     rest = far + of_far * (seen - a * near - (1 - a) * far)
     far = torch.maximum(torch.minimum(rest, torch.maximum(seen, far)), torch.minimum(seen, far))

@@ -13,10 +13,11 @@ import triton.language as tl
 from torch import Tensor
 
 from vdof.bokeh import layers as settings
-from vdof.bokeh.layers import BEHIND, LAYERS, OWN, Layers, place_levels, pyramid_sizes, ramp
+from vdof.bokeh.layers import BEHIND, LAYERS, OWN, Layers, place_levels, pyramid_sizes
 from vdof.bokeh.on_torch.layers import bin_pixels, fill_levels, find_edges
 from vdof.bokeh.on_triton.sources import ramp as ramp_of
 from vdof.bokeh.on_triton.unmix import unmix_edges
+from vdof.filters import ramp
 
 BLOCK = 128
 """Pixels per program."""

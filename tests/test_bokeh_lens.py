@@ -140,5 +140,5 @@ def test_only_the_nearer_side_of_an_edge_has_something_behind_it(backend):
         layers = on_numba.split_layers(picture.numpy(), radius.numpy(), 8, 0.5)
     else:
         layers = on_torch.split_layers(picture, radius, 8, 0.5)
-    assert layers.weight[BEHIND, 32:42].max() < 1e-6
+    assert layers.weight[BEHIND, 32:42].max() < 1e-11
     assert layers.weight[BEHIND, 46:48].min() == 1

@@ -70,3 +70,16 @@ def test_rays_are_traced_in_steps_of_a_pixel_over_all_radii():
         assert borders[0] <= -reach
         assert borders[-1] >= reach
         assert (borders[1:] - borders[:-1] == 1).all()
+
+
+@pytest.mark.parametrize("between", [0.12, 0.18, 0.35, 0.5, 0.65, 0.85])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_soft_depth_edge_tears_no_hole(backend, between):
+    """A dark subject in focus before a bright wall; on their border is a row of mixed colour, whose radius lies between."""
+    rgb, radius = torch.full((1, 3, 48, 64), 0.5), torch.full((1, 1, 48, 64), 9.0)
+    rgb[..., 24:, :], radius[..., 24:, :] = 0.05, 0.0
+    rgb[..., 24, :] = 0.12
+    hard = render_coc(rgb, 2 * radius, Lens(), BokehConfig(backend=backend))
+    radius[..., 24, ::3] = 9.0 * between
+    soft = render_coc(rgb, 2 * radius, Lens(), BokehConfig(backend=backend))
+    assert (soft - hard)[..., 24:, 20:-20].abs().max() < 0.05

@@ -73,8 +73,9 @@ LEAST_LIGHT = 2 / 3
 MIXED_EDGE = (0.5, 0.9)
 """Radii that differ by more than this within 3x3 pixels make pixels that may be mixed from two surfaces: those within WINDOW
 of them, as strands too thin for the depth map stand beside its edges."""
-CLEAR_STEP = (6.0, 10.0)
-"""Step between the sides over the deviation within them from which they are two surfaces; noise has 2.7, a ramp 3.5."""
+CLEAR_STEP = (4.0, 5.5)
+"""Step between the sides over the deviation within them from which they are two surfaces; noise has 2.7, a ramp 3.5, an edge
+that is one pixel soft 6."""
 SIDES = 0.1
 """Pixels nearer to the middle than this share of the step count on both sides."""
 WINDOW = 3
@@ -93,8 +94,12 @@ PRIOR_GAIN = 1.2
 """... with this contrast about one half. A sharper mean would say more, but an edge would move by whole pixels."""
 NOISE = 0.006
 """Colour variance of a side taken for granted, relative to its squared colour."""
-RAMP = (0.2, 0.3)
-"""A pixel whose radius is off its side by more than this share of the step lies on a soft depth edge: it takes its side's."""
+BESIDE = (0.0, 0.25)
+"""A side's radius is the nearest or the farthest within 3x3 pixels as far as that is beyond the middle by this share of the
+step, else the mean in the window."""
+RAMP = (0.05, 0.15)
+"""A pixel whose radius is off its side by more than this share of the step lies on a soft depth edge: it takes its side's, as
+what lies between two surfaces would tear a hole into the nearer one."""
 RIM_LEAST = 0.02
 """Coverage up to which a rim is left out."""
 SOLID = (0.9, 0.95)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from vdof.bokeh.layers import (
     BEHIND,
+    BESIDE,
     CLEAR_STEP,
     EXCESS,
     EXCESS_COVERAGE,
@@ -81,6 +82,7 @@ def _unmix_rows(y0, y1, picture, original, spread, knee, fall, prior_fall, colou
                 clear *= _measure_step(sides, middle)
                 if clear > f4(0):
                     prior = _expect_cover(original, y, x, low, high, prior_fall)
+                    _look_beside(original, y, x, low, high, sides)
                     held[y, x] = clear
                     _split_pixel(
                         picture[y, x], original[y, x] < middle, prior, clear, sides, colour, radius, weight, y, x
@@ -182,6 +184,18 @@ def _measure_step(sides, middle):
     step = sides[1, 4] - sides[0, 4]
     spread = sides[0, 6] - (sides[0, 4] - middle) ** 2 + sides[1, 6] - (sides[1, 4] - middle) ** 2
     return ramp(step / f4(math.sqrt(max(f4(0.5) * spread, f4(1e-12)))), CLEAR_STEP)
+
+
+@compiled
+def _look_beside(radius, y, x, low, high, sides):
+    """Replace the radii of the sides by those beside the pixel, as far as both sides are there."""
+    middle, step = f4(0.5) * (low + high), high - low
+    nearest = farthest = radius[y, x]
+    for j in range(max(0, y - 1), min(radius.shape[0], y + 2)):
+        for i in range(max(0, x - 1), min(radius.shape[1], x + 2)):
+            nearest, farthest = min(nearest, radius[j, i]), max(farthest, radius[j, i])
+    sides[0, 4] += ramp((middle - nearest) / step, BESIDE) * (nearest - sides[0, 4])
+    sides[1, 4] += ramp((farthest - middle) / step, BESIDE) * (farthest - sides[1, 4])
 
 
 @compiled

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vdof.bokeh.layers import (
     BEHIND,
+    BESIDE,
     CLEAR_STEP,
     EXCESS,
     EXCESS_COVERAGE,
@@ -47,9 +48,10 @@ def unmix_edges(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, 
     k = (clear > 0).nonzero()[:, 0]
     y, x, low, high = (values[k] for values in (y, x, low, high))
     is_near, prior = signed[y, x] < 0.5 * (low + high), expect_cover(signed, y, x, low, high)
+    sides = look_beside(signed, y, x, low, high, sides[k])
     held = torch.zeros_like(signed)
     held[y, x] = clear[k]
-    split_pixels(y, x, is_near, prior, clear[k], sides[k], colour, radius, weight)
+    split_pixels(y, x, is_near, prior, clear[k], sides, colour, radius, weight)
     clean_behind(colour, radius, weight, held, 1.5 * level)
     return held
 
@@ -93,6 +95,16 @@ def measure_step(sides: Tensor, middle: Tensor) -> Tensor:
     step = sides[:, 1, 4] - sides[:, 0, 4]
     spread = (sides[:, :, 6] - (sides[:, :, 4] - middle[:, None]) ** 2).sum(1)
     return ramp(step / (0.5 * spread).clamp(min=1e-12).sqrt(), CLEAR_STEP)
+
+
+def look_beside(signed: Tensor, y: Tensor, x: Tensor, low: Tensor, high: Tensor, sides: Tensor) -> Tensor:
+    """The sides (n,2,7) with the radii beside the pixels in place of the means, as far as both sides are there."""
+    middle, step = 0.5 * (low + high), high - low
+    nearest, farthest = ((sign * F.max_pool2d(sign * signed[None], 3, 1, 1)[0])[y, x] for sign in (-1, 1))
+    near_share, far_share = ramp((middle - nearest) / step, BESIDE), ramp((farthest - middle) / step, BESIDE)
+    sides[:, 0, 4] += near_share * (nearest - sides[:, 0, 4])
+    sides[:, 1, 4] += far_share * (farthest - sides[:, 1, 4])
+    return sides
 
 
 def expect_cover(signed: Tensor, y: Tensor, x: Tensor, low: Tensor, high: Tensor) -> Tensor:

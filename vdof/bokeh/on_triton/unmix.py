@@ -17,6 +17,7 @@ MIXED_EDGE, MIXED_FULLY = (tl.constexpr(limit) for limit in settings.MIXED_EDGE)
 MIXED_TRUST, SIDES = tl.constexpr(settings.MIXED_TRUST), tl.constexpr(settings.SIDES)
 WINDOW, SPREAD = tl.constexpr(settings.WINDOW), tl.constexpr(settings.SPREAD)
 CLEAR_STEP, CLEAR_FULLY = (tl.constexpr(limit) for limit in settings.CLEAR_STEP)
+BESIDE, BESIDE_FULLY = (tl.constexpr(limit) for limit in settings.BESIDE)
 RAMP, RAMP_FULLY = (tl.constexpr(limit) for limit in settings.RAMP)
 PRIOR_RAMP, PRIOR_FULLY = (tl.constexpr(limit) for limit in settings.PRIOR_RAMP)
 SOLID, SOLID_FULLY = (tl.constexpr(limit) for limit in settings.SOLID)
@@ -68,6 +69,7 @@ def _unmix_kernel(
         is_near = own < middle
         seen = _load(picture, at, is_mixed)
         prior = _expect_cover(signed, x, y, low, high, is_mixed, height, width, BLOCK)
+        near_r, far_r = _look_beside(signed, x, y, low, high, own, near_r, far_r, is_mixed, height, width)
         near_variance, far_variance = _variance(near, near_square), _variance(far, far_square)
         variance = prior * prior * near_variance + (1 - prior) * (1 - prior) * far_variance
         coverage = _cover(seen, prior, near, far, variance)
@@ -140,6 +142,24 @@ def _peak(tone):
 @triton.jit
 def _between(value, low, high):
     return tl.maximum(tl.minimum(value, high), low)
+
+
+@triton.jit
+def _look_beside(signed, x, y, low, high, own, near_r, far_r, mask, height, width):
+    """The radii of the sides beside the pixels in place of the means, as far as both sides are there."""
+    nearest, farthest = own, own
+    n = 0
+    while n < 9:
+        j, i = (
+            tl.minimum(tl.maximum(y + n // 3 - 1, 0), height - 1),
+            tl.minimum(tl.maximum(x + n % 3 - 1, 0), width - 1),
+        )
+        r = tl.load(signed + j.to(tl.int64) * width + i, mask=mask, other=0.0)
+        nearest, farthest = tl.minimum(nearest, r), tl.maximum(farthest, r)
+        n += 1
+    middle, step = 0.5 * (low + high), high - low
+    near_r += ramp((middle - nearest) / step, BESIDE, BESIDE_FULLY) * (nearest - near_r)
+    return near_r, far_r + ramp((farthest - middle) / step, BESIDE, BESIDE_FULLY) * (farthest - far_r)
 
 
 @triton.jit

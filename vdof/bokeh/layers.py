@@ -103,7 +103,10 @@ what lies between two surfaces would tear a hole into the nearer one."""
 RIM_LEAST = 0.02
 """Coverage up to which a rim is left out."""
 SOLID = (0.9, 0.95)
-"""Coverage from which a near pixel tells nothing about what is behind it."""
+"""Coverage from which a near pixel tells nothing about what is behind it..."""
+SOLID_WINDOW = 5
+"""... and the far colour is taken from so many pixels on every side, weighted alike: enough to reach both sides of what is
+thin, so that no seam runs along its middle."""
 EXCESS = (4.0, 6.0)
 """A near pixel brighter than both surfaces by these factors shows a light from behind..."""
 EXCESS_COVERAGE = 0.6

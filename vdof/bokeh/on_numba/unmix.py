@@ -36,13 +36,14 @@ from vdof.bokeh.layers import (
     RIM_LEAST,
     SIDES,
     SOLID,
+    SOLID_WINDOW,
     SPREAD,
     WINDOW,
 )
 from vdof.compiled import compiled, f4, ramp
 from vdof.threads import run_rows
 
-FALL = np.array([math.exp(-k / SPREAD) for k in range(2 * WINDOW * WINDOW + 1)], f4)
+FALL = np.array([math.exp(-k / SPREAD) for k in range(2 * SOLID_WINDOW**2 + 1)], f4)
 PRIOR_FALL = np.array([math.exp(-k / PRIOR_SPREAD) for k in range(3)], f4)
 PRIOR_FALL *= f4(PRIOR_GAIN) / (PRIOR_FALL @ np.array([1, 4, 4], f4))
 
@@ -107,8 +108,8 @@ def _average_far(colour, radius, y, x, share, knee, fall):
     middle = f4(0.5) * (near + radius[BEHIND, y, x])
     both = f4(2 * SIDES) * (radius[BEHIND, y, x] - near)
     red = green = blue = total = f4(0)
-    for j in range(max(0, y - WINDOW), min(radius.shape[1], y + WINDOW + 1)):
-        for i in range(max(0, x - WINDOW), min(radius.shape[2], x + WINDOW + 1)):
+    for j in range(max(0, y - SOLID_WINDOW), min(radius.shape[1], y + SOLID_WINDOW + 1)):
+        for i in range(max(0, x - SOLID_WINDOW), min(radius.shape[2], x + SOLID_WINDOW + 1)):
             far = f4(0.5) + (radius[OWN, j, i] - middle) / both
             if far > f4(0):
                 p = colour[OWN, j, i]

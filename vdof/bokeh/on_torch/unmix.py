@@ -27,6 +27,7 @@ from vdof.bokeh.layers import (
     RIM_LEAST,
     SIDES,
     SOLID,
+    SOLID_WINDOW,
     SPREAD,
     WINDOW,
 )
@@ -196,8 +197,8 @@ def clean_behind(colour: Tensor, radius: Tensor, weight: Tensor, held: Tensor, k
     trust = 1 / (knee + colour[OWN].amax(2))
     values = torch.cat([colour[OWN], torch.ones_like(trust)[..., None]], 2)
     sums = values.new_zeros(y.numel(), 4)
-    for dy in range(-WINDOW, WINDOW + 1):
-        for dx in range(-WINDOW, WINDOW + 1):
+    for dy in range(-SOLID_WINDOW, SOLID_WINDOW + 1):
+        for dx in range(-SOLID_WINDOW, SOLID_WINDOW + 1):
             j, i = (y + dy).clamp(0, height - 1), (x + dx).clamp(0, width - 1)
             is_inside = (j == y + dy) & (i == x + dx)
             far = (0.5 + (radius[OWN, j, i] - middle) / both).clamp(0, 1)

@@ -20,6 +20,7 @@ CLEAR_STEP, CLEAR_FULLY = (tl.constexpr(limit) for limit in settings.CLEAR_STEP)
 BESIDE, BESIDE_FULLY = (tl.constexpr(limit) for limit in settings.BESIDE)
 RAMP, RAMP_FULLY = (tl.constexpr(limit) for limit in settings.RAMP)
 PRIOR_RAMP, PRIOR_FULLY = (tl.constexpr(limit) for limit in settings.PRIOR_RAMP)
+SOLID_WINDOW = tl.constexpr(settings.SOLID_WINDOW)
 SOLID, SOLID_FULLY = (tl.constexpr(limit) for limit in settings.SOLID)
 RIM_LEAST = tl.constexpr(settings.RIM_LEAST)
 NOISE, PRIOR_VARIANCE = tl.constexpr(settings.NOISE), tl.constexpr(settings.PRIOR_VARIANCE)
@@ -262,8 +263,8 @@ def _average_far(colour, radius, x, y, at, layer, mask, height, width, knee, BLO
     near = tl.minimum(near, tl.load(radius + 2 * layer + at, mask=mask, other=0.0))
     far = tl.load(radius + layer + at, mask=mask, other=1.0)
     n = 0
-    while n < (2 * WINDOW + 1) * (2 * WINDOW + 1):
-        dy, dx = n // (2 * WINDOW + 1) - WINDOW, n % (2 * WINDOW + 1) - WINDOW
+    while n < (2 * SOLID_WINDOW + 1) * (2 * SOLID_WINDOW + 1):
+        dy, dx = n // (2 * SOLID_WINDOW + 1) - SOLID_WINDOW, n % (2 * SOLID_WINDOW + 1) - SOLID_WINDOW
         is_inside = mask & (y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width)
         there = at + dy * width + dx
         tone, r = _load(colour, there, is_inside), tl.load(radius + there, mask=is_inside, other=0.0)

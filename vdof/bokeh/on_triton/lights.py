@@ -91,9 +91,9 @@ def _shine_kernel(
             rim_radius, rim_weight, borders, middles, height, width, count, is_lit, HAS_RIM,
         )  # fmt: skip
         to = out + ((y - margin).to(tl.int64) * (width - 2 * margin) + x - margin) * 3
-        tl.atomic_add(to, red * open_share, mask=is_lit)
-        tl.atomic_add(to + 1, green * open_share, mask=is_lit)
-        tl.atomic_add(to + 2, blue * open_share, mask=is_lit)
+        tl.atomic_add(to, red * open_share, mask=is_lit, sem="relaxed")
+        tl.atomic_add(to + 1, green * open_share, mask=is_lit, sem="relaxed")
+        tl.atomic_add(to + 2, blue * open_share, mask=is_lit, sem="relaxed")
 
 
 @triton.jit

@@ -16,6 +16,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from vdof.bokeh import layers as settings
 from vdof.bokeh.aperture import SpanTable
 from vdof.bokeh.layers import HALF_FROM, Layers, field_of_view
 from vdof.bokeh.on_torch.records import Cut
@@ -35,6 +36,8 @@ BAND_BYTES = 2 * 2**30
 """Accumulators held at a time; a band has as many rows as fit."""
 BLOCK = 128
 """Sources or pixels per program."""
+BEHIND, BEYOND = tl.constexpr(settings.BEHIND), tl.constexpr(settings.BEYOND)
+"""The layers that sort one group behind their radius."""
 FAINT = tl.constexpr(1e-3)
 """Opacity from which a source counts."""
 
@@ -73,17 +76,16 @@ def add_sources(
     ends = torch.zeros(rows, groups, width + 2, 4, device=device)
     top = max(0, first - table.max_row)
     height = min(-(-layers.radius.shape[1] // fold), first + rows + table.max_row) - top
-    for layer, shift in enumerate(layers.group_shift):
-        colour, radius, weight = (part[layer] for part in (layers.colour, layers.radius, layers.weight))
-        _add_kernel[(triton.cdiv(width, BLOCK), height)](
-            *(colour, radius.contiguous(), weight, borders, spans, gain, place_clip(table, device), ends),
-            *(top, first, rows, width, *radius.shape, groups, borders.numel(), shift, table.max_row, spans.shape[2]),
-            *(table.area, cut.x, cut.y, cut.shift_per_px, cut.squeeze),
-            PARTS=spans.shape[0],
-            FOLD=fold,
-            HAS_CUT=cut.shift_per_px > 0,
-            BLOCK=BLOCK,
-        )
+    parts = (layers.colour, layers.radius, layers.weight)
+    _add_kernel[(triton.cdiv(width, BLOCK), height, len(layers.radius))](
+        *(*parts, borders, spans, gain, place_clip(table, device), ends, top, first, rows, width),
+        *(*layers.radius.shape[1:], layers.radius.stride(0), groups, borders.numel(), table.max_row, spans.shape[2]),
+        *(table.area, cut.x, cut.y, cut.shift_per_px, cut.squeeze),
+        PARTS=spans.shape[0],
+        FOLD=fold,
+        HAS_CUT=cut.shift_per_px > 0,
+        BLOCK=BLOCK,
+    )
     _integrate_kernel[(rows * groups,)](ends, width + 2, BLOCK=BLOCK)
     return ends
 
@@ -97,44 +99,72 @@ def place_clip(table: SpanTable, device: torch.device) -> Tensor:
 @triton.jit
 def _add_kernel(
     colour, radius, weight, borders, spans, gain, clip, ends,
-    top, first, rows, width, full_height, full_width, groups, count, shift, max_row, radii,
+    top, first, rows, width, full_height, full_width, layer_size, groups, count, max_row, radii,
     area, cut_x, cut_y, cut_shift, squeeze,
     PARTS: tl.constexpr, FOLD: tl.constexpr, HAS_CUT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Add the ends of the spans of a row of sources, full resolution (FOLD 1) or merged over 2x2 pixels (FOLD 2)."""
-    x, y = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK), top + tl.program_id(1)
-    leader, leaders = 0, 8 if FOLD == 2 else 1
-    while leader < leaders:
-        r, light, opacity, group, other, share = _pick(
-            colour, radius, weight, borders, x, y, full_height, full_width, count, leader, FOLD, BLOCK
-        )
-        square = _square(r, FOLD)
-        size = tl.sqrt(square)
-        disc = area * tl.maximum(square - FULL_VARIANCE, LEAST_LIGHT)
-        side, centre = tl.where(r >= 0, 1.0, -1.0), x + 0.5
-        shift_x, shift_y = clip_shift(centre, y, size, cut_x, cut_y, cut_shift)
-        if HAS_CUT:
-            disc *= clipped_share(clip, shift_x, shift_y)
-        light *= (opacity / disc)[:, None]
-        reach = tl.where(opacity > 0, tl.floor(tl.maximum(size, 0.5) + 0.5), -1.0)
-        most = tl.max(reach, 0).to(tl.int32)
-        target, last = tl.maximum(y - most, first), tl.minimum(y + most, first + rows - 1)
-        while target <= last:
-            dy = target - y
-            line = ((target - first).to(tl.int64) * groups + shift) * (width + 2)
-            for part in tl.static_range(PARTS):
-                left, right, bright, is_lit = lit_span(
-                    spans, gain, part, centre, dy, size, side, shift_x, shift_y, squeeze, max_row, radii,
-                    reach >= tl.abs(dy), PARTS, HAS_CUT,
-                )  # fmt: skip
-                left = tl.minimum(tl.maximum(left, 0.0), width * 1.0)
-                right = tl.minimum(tl.maximum(right, 0.0), width * 1.0)
-                _add_span(ends, line + group * (width + 2), left, right, light * (bright * share)[:, None], is_lit)
+    """Add the ends of the spans of a row of a layer's sources, full resolution (FOLD 1) or merged over 2x2 pixels (FOLD 2)."""
+    x, y, layer = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK), top + tl.program_id(1), tl.program_id(2)
+    at, shift = layer.to(tl.int64) * layer_size, ((layer == BEHIND) | (layer == BEYOND)).to(tl.int32)
+    sources = (colour + 3 * at, radius + at, weight + at, x, y, full_height, full_width)
+    shape = (
+        x, y, spans, gain, clip, ends, first, rows, width, groups, max_row, radii,
+        area, cut_x, cut_y, cut_shift, squeeze,
+    )  # fmt: skip
+    if FOLD == 1:
+        pixel = _load(*sources, 0, FOLD)
+        if tl.max(pixel[1], 0) > 0:
+            r, opacity, light, group, other, share = _sort(*pixel, borders, count)
+            _spread(r, opacity, light, group + shift, other + shift, share, *shape, PARTS, FOLD, HAS_CUT)
+    else:
+        pixels = _load(*sources, 0, FOLD), _load(*sources, 1, FOLD), _load(*sources, 2, FOLD), _load(*sources, 3, FOLD)
+        if tl.max(pixels[0][1] + pixels[1][1] + pixels[2][1] + pixels[3][1], 0) > 0:
+            cell = (
+                _sort(*pixels[0], borders, count),
+                _sort(*pixels[1], borders, count),
+                _sort(*pixels[2], borders, count),
+                _sort(*pixels[3], borders, count),
+            )
+            leader = 0
+            while leader < 8:
+                r, opacity, light, group = _merge(cell, leader)
+                _spread(r, opacity, light, group + shift, group + shift, opacity * 0 + 1, *shape, PARTS, FOLD, HAS_CUT)
+                leader += 1
+
+
+@triton.jit
+def _spread(
+    r, opacity, light, group, other, share, x, y, spans, gain, clip, ends, first, rows, width, groups, max_row, radii,
+    area, cut_x, cut_y, cut_shift, squeeze, PARTS: tl.constexpr, FOLD: tl.constexpr, HAS_CUT: tl.constexpr,
+):  # fmt: skip
+    """Add the ends of the spans of sources at (x, y), with `share` of their light to one group and the rest to the other."""
+    square = _square(r, FOLD)
+    size = tl.sqrt(square)
+    disc = area * tl.maximum(square - FULL_VARIANCE, LEAST_LIGHT)
+    side, centre = tl.where(r >= 0, 1.0, -1.0), x + 0.5
+    shift_x, shift_y = clip_shift(centre, y, size, cut_x, cut_y, cut_shift)
+    if HAS_CUT:
+        disc *= clipped_share(clip, shift_x, shift_y)
+    light *= (opacity / disc)[:, None]
+    reach = tl.where(opacity > 0, tl.floor(tl.maximum(size, 0.5) + 0.5), -1.0)
+    most = tl.max(reach, 0).to(tl.int32)
+    target, last = tl.maximum(y - most, first), tl.minimum(y + most, first + rows - 1)
+    while target <= last:
+        dy = target - y
+        line = (target - first).to(tl.int64) * groups * (width + 2)
+        for part in tl.static_range(PARTS):
+            left, right, bright, is_lit = lit_span(
+                spans, gain, part, centre, dy, size, side, shift_x, shift_y, squeeze, max_row, radii,
+                reach >= tl.abs(dy), PARTS, HAS_CUT,
+            )  # fmt: skip
+            left = tl.minimum(tl.maximum(left, 0.0), width * 1.0)
+            right = tl.minimum(tl.maximum(right, 0.0), width * 1.0)
+            _add_span(ends, line + group * (width + 2), left, right, light * (bright * share)[:, None], is_lit)
+            if FOLD == 1:
                 is_lit &= other != group
                 bright *= 1 - share
                 _add_span(ends, line + other * (width + 2), left, right, light * bright[:, None], is_lit)
-            target += 1
-        leader += 1
+        target += 1
 
 
 @triton.jit
@@ -147,44 +177,49 @@ def _square(radius, FOLD: tl.constexpr):
 
 
 @triton.jit
-def _pick(colour, radius, weight, borders, x, y, height, width, count, leader, FOLD: tl.constexpr, BLOCK: tl.constexpr):
-    """Radius, light (BLOCK,4) of opacity 1, opacity, the two groups and the share of the first of the sources at (x, y).
-
-    Of the four pixels of a half-resolution cell the shares in one depth group are one source, kept by the first of them.
-    """
-    if FOLD == 1:
-        r, w, light = _load(colour, radius, weight, x, y, height, width, FOLD)
-        group, other, share = find_groups(r, borders, count)
-        return r, light, w, group, other, share
-    own, w, light = _load(colour, radius, weight, 2 * x + leader % 2, 2 * y + leader % 4 // 2, height, width, FOLD)
-    group, other, share = find_groups(own, borders, count)
-    is_first = (w > 0) & ((leader < 4) | (other != group))
-    group = tl.where(leader < 4, group, other)
-    opacity, r, light = w * 0, w * 0, light * 0
-    for n in tl.static_range(4):
-        near, w, tone = _load(colour, radius, weight, 2 * x + n % 2, 2 * y + n // 2, height, width, FOLD)
-        one, two, share = find_groups(near, borders, count)
-        is_before = ((one == group) & (n < leader)) | ((two == group) & (two != one) & (n + 4 < leader))
-        is_first &= (w == 0) | (is_before == 0)
-        w *= tl.where(one == group, share, tl.where(two == group, 1 - share, 0.0))
-        opacity += w
-        r += w * near
-        light += w[:, None] * tone
-    whole = tl.maximum(opacity, 1e-20)
-    return r / whole, light / whole[:, None], tl.where(is_first, opacity / 4, 0.0), group, group, share * 0 + 1
+def _sort(r, opacity, light, borders, count):
+    """Sources with their groups."""
+    group, other, share = find_groups(r, borders, count)
+    return r, opacity, light, group, other, share
 
 
 @triton.jit
-def _load(colour, radius, weight, x, y, height, width, FOLD: tl.constexpr):
-    """Radius, opacity at this resolution and (r, g, b, 1) of the pixels (x, y)."""
-    is_inside = (x < width) & (y < height)
+def _merge(cell, leader):
+    """Radius, opacity, light (BLOCK,4) of opacity 1 and group of one source of every half-resolution cell.
+
+    Of the eight shares of its four pixels (0..3 in their own groups, 4..7 in the other ones) those in the group of share
+    `leader` are one source; it is empty where an earlier share is in that group.
+    """
+    group = cell[0][3]
+    for n in tl.static_range(4):
+        group = tl.where(leader == n, cell[n][3], tl.where(leader == n + 4, cell[n][4], group))
+    opacity, light = cell[0][1] * 0, cell[0][2] * 0
+    r, kept, before = opacity, opacity, opacity
+    for n in tl.static_range(4):
+        near, w, tone, own, other, share = cell[n]
+        one, two = tl.where(own == group, w * share, 0.0), tl.where(other == group, w - w * share, 0.0)
+        kept = tl.where(leader == n, one, tl.where(leader == n + 4, two, kept))
+        before += tl.where(n < leader, one, 0.0) + tl.where(n + 4 < leader, two, 0.0)
+        opacity += one + two
+        r += (one + two) * near
+        light += (one + two)[:, None] * tone
+    whole = tl.maximum(opacity, 1e-20)
+    is_first = (kept > 0) & (before == 0)
+    return r / whole, tl.where(is_first, opacity / 4, 0.0), light / whole[:, None], group
+
+
+@triton.jit
+def _load(colour, radius, weight, x, y, height, width, n: tl.constexpr, FOLD: tl.constexpr):
+    """Radius, opacity at this resolution and (r, g, b, 1) of the pixels `n` of the FOLD x FOLD at (x, y)."""
+    x, y = FOLD * x + n % FOLD, FOLD * y + n // FOLD
+    is_inside = (x < width) & (y + x * 0 < height)
     at = y.to(tl.int64) * width + x
     r = tl.load(radius + at, mask=is_inside, other=0.0)
     share = half_share(r) if FOLD == 2 else 1 - half_share(r)
     w = tl.load(weight + at, mask=is_inside, other=0.0).to(tl.float32) * share
     w = tl.where(w > FAINT, w, 0.0)
     channel = tl.arange(0, 4)[None, :]
-    mask = is_inside[:, None] & (channel < 3)
+    mask = (w > 0)[:, None] & (channel < 3)
     return r, w, tl.load(colour + at[:, None] * 3 + channel, mask=mask, other=1.0).to(tl.float32)
 
 

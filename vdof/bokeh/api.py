@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import math
 import os
 from collections.abc import Callable
 
@@ -35,14 +36,15 @@ def render(
     >>> render(rgb, depth, lens, focus_distance=2.0).shape
     torch.Size([1, 3, 64, 96])
     """
-    require_picture(rgb)
-    require_map("depth", depth, rgb)
-    if not bool(((depth > 0) | torch.isinf(depth)).all()):
+    nearest = require_frames(rgb, "depth", depth)
+    if nearest <= 0:
         raise ShapeError(
-            f"depth must be above 0 m, got {float(depth.min()):g}; give metres along the optical axis, inf for the sky"
+            f"depth must be above 0 m, got {nearest:g}; give metres along the optical axis, inf for the sky"
         )
     require_focus_beyond(lens, focus_distance)
-    return render_coc(rgb, coc_from_depth(depth, lens, focus_distance, rgb.shape[-1]), lens, config)
+    return _render_frames(
+        rgb, coc_from_depth(depth, lens, focus_distance, rgb.shape[-1]), lens, config or BokehConfig()
+    )
 
 
 def render_coc(rgb: Tensor, coc: Tensor, lens: Lens, config: BokehConfig | None = None) -> Tensor:
@@ -51,9 +53,12 @@ def render_coc(rgb: Tensor, coc: Tensor, lens: Lens, config: BokehConfig | None 
     rgb (B,3,H,W) scene-linear; coc (B,1,H,W) signed diameter, px, positive behind the focus. Returns (B,3,H,W).
     Raises ShapeError and BackendError.
     """
-    config = config or BokehConfig()
-    require_picture(rgb)
-    require_map("coc", coc, rgb)
+    require_frames(rgb, "coc", coc)
+    return _render_frames(rgb, coc, lens, config or BokehConfig())
+
+
+def _render_frames(rgb: Tensor, coc: Tensor, lens: Lens, config: BokehConfig) -> Tensor:
+    """The same for what has been checked."""
     backend = choose_backend(config.backend, rgb.device)
     if config.half and rgb.device.type == "cpu" and config.backend == "auto":
         _say_once("half", "bokeh.half is without effect: bokeh.backend=auto is numba on the cpu, which stores 32 bits")
@@ -105,20 +110,23 @@ def _say_once(key: str, message: str, level: int = logging.WARNING) -> None:
         log.log(level, message)
 
 
-def require_picture(rgb: Tensor) -> None:
-    """Raise ShapeError unless `rgb` is a non-empty, finite (B,3,H,W)."""
+def require_frames(rgb: Tensor, name: str, values: Tensor) -> float:
+    """The least of `values`. Raise ShapeError unless `rgb` is a non-empty, finite (B,3,H,W) and `values`, `depth` or `coc`, a
+    (B,1,H,W) map that fits it: same batch, size and device, finite but for depths of inf.
+
+    What tells is read back from the device at once.
+    """
     if rgb.ndim != 4 or rgb.shape[1] != 3 or 0 in rgb.shape:
         raise ShapeError(f"rgb must be (B,3,H,W) with at least one frame and pixel, got {tuple(rgb.shape)}; reshape it")
-    if not bool(torch.isfinite(rgb).all()):
-        raise ShapeError("rgb must be finite, got nan or inf; clean the picture first")
-
-
-def require_map(name: str, values: Tensor, rgb: Tensor) -> None:
-    """Raise ShapeError unless `values` is a (B,1,H,W) map that fits `rgb`: same batch, size and device, no nan."""
     expected = (rgb.shape[0], 1, *rgb.shape[2:])
     if tuple(values.shape) != expected:
         raise ShapeError(f"{name} must be {expected} to fit rgb, got {tuple(values.shape)}; resize or reshape it")
     if values.device != rgb.device:
         raise ShapeError(f"{name} must be on {rgb.device} as rgb is, got {values.device}; move one of them")
-    if bool(torch.isnan(values).any()) or (name == "coc" and not bool(torch.isfinite(values).all())):
+    ranges = torch.stack([*rgb.detach().aminmax(), *values.detach().aminmax()])
+    darkest, brightest, lowest, highest = ranges.tolist()
+    if not math.isfinite(brightest - darkest):
+        raise ShapeError("rgb must be finite, got nan or inf; clean the picture first")
+    if math.isnan(lowest) or (name == "coc" and math.isinf(highest - lowest)):
         raise ShapeError(f"{name} must be finite, got nan or inf; fill the holes first")
+    return lowest

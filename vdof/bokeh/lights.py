@@ -46,8 +46,8 @@ ROUNDING = 1e-3
 """The rim of a surface, a mean of its radii, may be nearer than the nearest of them by less than this, px."""
 CELL = 2
 """Side, px, of the squares whose sources share their shadows."""
-CELLS = 64
-"""Cells handled at a time where memory grows with their number."""
+CELLS_AND_TILES = 2**23
+"""Pairs of a cell and a tile of the picture handled at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,12 @@ def take_lights(picture: Tensor, signed: Tensor, borders: Tensor, level: float, 
     columns = -(-signed.shape[1] // CELL)
     group = torch.bucketize(radius, borders, right=True)
     key = ((y // CELL) * columns + x // CELL) * (borders.numel() + 1) + group
-    order = key.argsort(stable=True)
+    key, order = key.sort(stable=True)
     y, x, excess, radius = y[order], x[order], excess[order], radius[order]
-    cell = key[order].unique_consecutive(return_inverse=True)[1]
+    keys, cell = key.unique_consecutive(return_inverse=True)
     energy = excess.sum(1)
     moments = torch.stack([energy, energy * x, energy * y, energy * radius], 1)
-    sums = moments.new_zeros(int(cell[-1]) + 1, 4).index_add_(0, cell, moments)
+    sums = moments.new_zeros(keys.numel(), 4).index_add_(0, cell, moments)
     return Lights(x, y, radius, excess, cell, sums[:, 1:] / sums[:, :1])
 
 
@@ -110,11 +110,13 @@ def _find_lights(picture: Tensor, signed: Tensor, level: float, margin: int) -> 
     inner = picture[margin : height - margin, margin : width - margin]
     peak = F.pad(inner.amax(2), (margin,) * 4)
     y, x = (peak > BRIGHT * level).nonzero(as_tuple=True)
+    if y.numel() == 0:
+        return y, x, picture[y, x], signed[y, x]
     here = peak[y, x]
     above = here - BRIGHT * level
     crowd, light = _survey_tiles(y, x, above, height, width, (signed.abs().amax() + 1) / (2 * TILE), margin)
-    is_small = crowd < 2 * CROWDED
-    y, x, here, above, crowd, light = (values[is_small] for values in (y, x, here, above, crowd, light))
+    k = (crowd < 2 * CROWDED).nonzero()[:, 0]
+    y, x, here, above, crowd, light = (values[k] for values in (y, x, here, above, crowd, light))
     j, i = _window(y, x, height, width)
     brightest = peak[j, i].argmax(1)
     at = torch.arange(y.numel(), device=y.device)
@@ -160,9 +162,9 @@ def _fill_hidden(
     height, width = signed.shape
     dense = excess.new_zeros(height, width, 4)
     dense[y, x] = torch.cat([excess, radius[:, None]], 1)
-    j, i = _window(y, x, height, width)
-    place = (j * width + i).flatten().unique()
-    y, x = place // width, place % width
+    is_near_light = torch.zeros_like(signed, dtype=torch.bool)
+    is_near_light[_window(y, x, height, width)] = True
+    y, x = is_near_light.nonzero(as_tuple=True)
     j, i = _window(y, x, height, width)
     own, around = signed[y, x][:, None], dense[j, i]
     distance = (j - y[:, None]) ** 2 + (i - x[:, None]) ** 2
@@ -202,7 +204,7 @@ def _first_groups(centre: Tensor, signed: Tensor, borders: Tensor) -> Tensor:
     nearest = -F.max_pool2d(-padded, TILE)[0, 0]
     y, x = ((torch.arange(side, device=signed.device) + 0.5) * TILE for side in nearest.shape)
     lowest = []
-    for part in centre.split(CELLS):
+    for part in centre.split(max(1, CELLS_AND_TILES // nearest.numel())):
         at_x, at_y, radius = part[:, :, None, None].unbind(1)
         away = torch.maximum((x - at_x).abs(), (y[:, None] - at_y).abs())
         depth = radius - nearest

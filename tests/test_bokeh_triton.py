@@ -54,12 +54,12 @@ COMPILE = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from vdof.bokeh.on_triton import layers, lights, splat, unmix
+from vdof.bokeh.on_triton import edges, fill, layers, lights, splat, unmix
 
 POINTERS = set(
     "colour radius weight held held_at spread shown filled picture signed around low_at high_at borders spans gain clip ends "
     "sums coarse out x_at y_at size_at side_at light_at start centre reach_at first_group own_radius own_weight rim_radius "
-    "rim_weight middles".split()
+    "rim_weight middles reach middle pyramid".split()
 )
 WHOLE = {"y_at", "start", "reach_at", "first_group"}
 NUMBERS = set("area cut_x cut_y cut_shift squeeze knee nearest farthest per_radius".split())
@@ -77,6 +77,10 @@ for fold in (1, 2):
 compile_kernel(splat._integrate_kernel, BLOCK=128)
 compile_kernel(splat._composite_kernel, HAS_HALF=True, BLOCK=128)
 compile_kernel(lights._shine_kernel, PARTS=2, HAS_CUT=True, HAS_RIM=True, BLOCK=128)
+compile_kernel(edges._edges_kernel, BLOCK=128)
+compile_kernel(edges._reach_kernel, BLOCK=128)
+compile_kernel(fill._bin_kernel, CELLS=32)
+compile_kernel(fill._fill_kernel, BLOCK=2048)
 compile_kernel(layers._strands_kernel, BLOCK=128)
 compile_kernel(layers._behind_kernel, BLOCK=128)
 compile_kernel(unmix._unmix_kernel, BLOCK=64)

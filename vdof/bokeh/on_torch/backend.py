@@ -47,11 +47,10 @@ def render_frame_triton(rgb: Tensor, radius: Tensor, lens: Lens, config: BokehCo
 
 def render_with(kit: Kit, rgb: Tensor, radius: Tensor, lens: Lens, config: BokehConfig) -> Tensor:
     """Split a frame into layers and splat them. Three numbers of the frame are read back from its device, all at once."""
-    lowest, highest, level = torch.stack([radius.min(), radius.max(), measure_level(rgb)]).tolist()
+    lowest, highest, level = torch.stack([*radius.aminmax(), measure_level(rgb)]).tolist()
     largest = max(-lowest, highest, 1.0)
     margin = margin_of(largest)
-    padded = F.pad(torch.cat([rgb, radius[None]])[None], (margin,) * 4, mode="replicate")[0]
-    colour, signed = padded[:3].permute(1, 2, 0), padded[3]
+    colour, signed = extend(rgb, margin), extend(radius[None], margin)[..., 0]
     ladder = group_borders(lowest, highest)
     borders = torch.from_numpy(ladder).to(rgb.device)
     table, shape = span_table(lens, largest), (lens.cat_eye, lens.squeeze)
@@ -60,18 +59,21 @@ def render_with(kit: Kit, rgb: Tensor, radius: Tensor, lens: Lens, config: Bokeh
         if config.half:
             layers = replace(layers, colour=layers.colour.half(), weight=layers.weight.half())
         bands = splat_in_bands(lambda part: kit.splat(part, table, borders, *shape), layers, config, "torch")
-        return torch.cat(bands)
+        return bands[0] if len(bands) == 1 else torch.cat(bands)
 
     if not config.reveal:
-        layers = Layers(colour[None].contiguous(), signed[None], torch.ones_like(signed)[None], margin)
+        layers = Layers(colour[None], signed[None], torch.ones_like(signed)[None], margin)
         return splat_all(layers).permute(2, 0, 1).contiguous()
-    colour = colour.contiguous()
     lights = take_lights(colour, signed, borders, level, margin)
     if lights:
-        inner = colour[margin:-margin, margin:-margin].permute(2, 0, 1)[None]
-        colour = F.pad(inner, (margin,) * 4, mode="replicate")[0].permute(1, 2, 0).contiguous()
+        colour = extend(colour[margin:-margin, margin:-margin].permute(2, 0, 1), margin)
     layers = kit.split(colour, signed, margin, level)
     out = splat_all(layers)
     if lights:
         kit.shine(lights, layers, table, ladder, *shape, out)
     return out.permute(2, 0, 1).contiguous()
+
+
+def extend(values: Tensor, margin: int) -> Tensor:
+    """(C,H,W) -> (H,W,C) with `margin` more pixels on every side, which repeat the border."""
+    return F.pad(values[None], (margin,) * 4, mode="replicate")[0].permute(1, 2, 0).contiguous()

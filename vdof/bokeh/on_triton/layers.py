@@ -5,7 +5,6 @@ Step by step as `vdof.bokeh.on_torch.layers`.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 import triton
@@ -13,15 +12,16 @@ import triton.language as tl
 from torch import Tensor
 
 from vdof.bokeh import layers as settings
-from vdof.bokeh.layers import BEHIND, LAYERS, OWN, Layers, place_levels, pyramid_sizes
-from vdof.bokeh.on_torch.layers import bin_pixels, fill_levels, find_edges
+from vdof.bokeh.layers import BEHIND, LAYERS, OWN, Layers, place_levels
+from vdof.bokeh.on_triton.edges import find_edges
+from vdof.bokeh.on_triton.fill import fill_background, sample
+from vdof.bokeh.on_triton.sources import is_within
 from vdof.bokeh.on_triton.sources import ramp as ramp_of
 from vdof.bokeh.on_triton.unmix import unmix_edges
-from vdof.filters import ramp
 
 BLOCK = 128
 """Pixels per program."""
-BIN, BEHIND_STEP = tl.constexpr(settings.BIN), tl.constexpr(settings.BEHIND_STEP)
+BIN, TILE, BEHIND_STEP = (tl.constexpr(value) for value in (settings.BIN, settings.TILE, settings.BEHIND_STEP))
 DENSE_EDGE, DENSE_EDGE_FULLY = (tl.constexpr(limit) for limit in settings.DENSE_EDGE)
 DENSE_STEP, DENSE_STEP_FULLY = (tl.constexpr(limit) for limit in settings.DENSE_STEP)
 DENSE_OWN, DENSE_OWN_FULLY = (tl.constexpr(limit) for limit in settings.DENSE_OWN)
@@ -46,12 +46,9 @@ def split_layers(picture: Tensor, signed: Tensor, margin: int, level: float) -> 
     _strands_kernel[grid](colour, radius, weight, held, spread, shown, height, width, BLOCK=BLOCK)
     nearest, farthest = torch.stack(radius[OWN].aminmax()).tolist()
     levels, per_radius = place_levels(nearest, farthest + 1e-3)
-    inner = np.s_[margin:-margin, margin:-margin]
-    doubt = ramp(spread, settings.EDGE_DOUBT)[inner]
-    stack = bin_pixels(colour[OWN][inner], radius[OWN][inner], doubt, nearest, per_radius, levels, 5 * level)
-    filled = fill_levels(stack, pyramid_sizes(*doubt.shape)).contiguous()
+    filled = fill_background(colour[OWN], radius[OWN], spread, margin, nearest, per_radius, levels, 5 * level)
     _behind_kernel[grid](
-        *(colour, radius, weight, held, shown, filled, height, width, margin, levels, *filled.shape[2:]),
+        *(colour, radius, weight, held, shown, filled, height, width, margin, levels, filled.shape[2]),
         *(nearest, farthest + 1e-3, per_radius),
         BLOCK=BLOCK,
     )
@@ -65,7 +62,7 @@ def _strands_kernel(colour, radius, weight, held, spread, shown, height, width, 
     y, x = tl.program_id(0), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     at, behind = y.to(tl.int64) * width + x, height.to(tl.int64) * width
     own = tl.load(radius + at, mask=x < width, other=1e9)
-    share = ramp_of(tl.load(shown + at, mask=x < width, other=0.0) - own, SEEN_AROUND, SEEN_AROUND_FULLY)
+    share = ramp_of(_load_tile(shown, y, x, width) - own, SEEN_AROUND, SEEN_AROUND_FULLY)
     share *= ramp_of(tl.load(spread + at, mask=x < width, other=0.0), DENSE_EDGE, DENSE_EDGE_FULLY)
     share *= ramp_of(tl.load(weight + at, mask=x < width, other=0.0), DENSE_OWN, DENSE_OWN_FULLY)
     is_strand = share > 0
@@ -90,6 +87,12 @@ def _strands_kernel(colour, radius, weight, held, spread, shown, height, width, 
 
 
 @triton.jit
+def _load_tile(shown, y, x, width):
+    """What is kept for the tiles of the pixels (x, y)."""
+    return tl.load(shown + y // TILE * tl.cdiv(width, TILE) + x // TILE, mask=x < width, other=0.0)
+
+
+@triton.jit
 def _find_next(colour, radius, x, y, at, own, mask, height, width, BLOCK: tl.constexpr):
     """Mean colour (r, g, b, 1) and radius of what lies just farther around pixels, its weight, and the share that lies much
     farther."""
@@ -99,7 +102,7 @@ def _find_next(colour, radius, x, y, at, own, mask, height, width, BLOCK: tl.con
     n = 0
     while n < (2 * DENSE_WINDOW + 1) * (2 * DENSE_WINDOW + 1):
         dy, dx = n // (2 * DENSE_WINDOW + 1) - DENSE_WINDOW, n % (2 * DENSE_WINDOW + 1) - DENSE_WINDOW
-        is_inside = mask & (y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width)
+        is_inside = mask & is_within(y + dy, x + dx, height, width)
         there = at + dy * width + dx
         r = tl.load(radius + there, mask=is_inside, other=-1e9)
         step = r - own
@@ -118,14 +121,14 @@ def _find_next(colour, radius, x, y, at, own, mask, height, width, BLOCK: tl.con
 
 @triton.jit
 def _behind_kernel(
-    colour, radius, weight, held_at, shown, filled, height, width, margin, levels, rows, columns,
+    colour, radius, weight, held_at, shown, filled, height, width, margin, levels, cells,
     nearest, farthest, per_radius, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Fill layers BEHIND and BEYOND near edges from the level safely behind each pixel; what unmixing put there stays."""
     y, x = tl.program_id(0), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     at, layer = y.to(tl.int64) * width + x, height.to(tl.int64) * width
     own = tl.load(radius + at, mask=x < width, other=1e9)
-    reach = tl.load(shown + at, mask=x < width, other=0.0)
+    reach = _load_tile(shown, y, x, width)
     seen_around = ramp_of(reach - own, SEEN_AROUND, SEEN_AROUND_FULLY)
     is_seen_around = seen_around > 0
     if tl.max(is_seen_around.to(tl.int32), 0) > 0:
@@ -134,7 +137,9 @@ def _behind_kernel(
         hidden = tl.load(weight + at, mask=is_seen_around, other=0.0)
         seen = tl.load(radius + at, mask=is_seen_around, other=0.0)
         is_open = held < 1
-        bounds = (y - margin, x - margin, rows, columns, levels, nearest, farthest, per_radius)
+        cell_y, cell_x = (y - margin + 0.5) / BIN - 0.5, (x - margin + 0.5) / BIN - 0.5
+        rows, columns = tl.cdiv(height - 2 * margin, BIN), tl.cdiv(width - 2 * margin, BIN)
+        bounds = (cell_y, cell_x, rows, columns, cells, levels, nearest, farthest, per_radius)
         level, depth = _find_behind(filled, own, is_open, *bounds)
         share = seen_around * (1 - held) * ramp_of(depth - own, REVEAL_STEP, REVEAL_STEP_FULLY)
         part = share / tl.maximum(held + share, 1e-6)
@@ -158,40 +163,25 @@ def _behind_kernel(
 
 
 @triton.jit
-def _find_behind(filled, own, mask, y, x, rows, columns, levels, nearest, farthest, per_radius):
-    """The level of what lies safely behind radius `own` at the pixels (x, y), and its radius."""
+def _find_behind(filled, own, mask, y, x, rows, columns, cells, levels, nearest, farthest, per_radius):
+    """The level of what lies safely behind radius `own` at the cells (x, y), and its radius."""
     level = (tl.minimum(own + BEHIND_STEP, farthest - 2 / per_radius) - nearest) * per_radius
-    depth = _colour_behind(filled, level, mask, 3, y, x, rows, columns, levels, nearest, farthest, per_radius)
+    depth = _colour_behind(filled, level, mask, 3, y, x, rows, columns, cells, levels, nearest, farthest, per_radius)
     return level, tl.minimum(tl.maximum(depth, nearest), farthest)
 
 
 @triton.jit
-def _colour_behind(filled, level, mask, channel, y, x, rows, columns, levels, nearest, farthest, per_radius):
+def _colour_behind(filled, level, mask, channel, y, x, rows, columns, cells, levels, nearest, farthest, per_radius):
     """One of r, g, b, radius at a level of the background."""
     k = tl.minimum(tl.maximum(level.to(tl.int32) + 1, 0), levels - 1)
     t = tl.minimum(tl.maximum(level - (k - 1), 0.0), 1.0)
-    plane = filled + channel * rows * columns
-    here, beyond = plane + k * 4 * rows * columns, plane + tl.minimum(k + 1, levels - 1) * 4 * rows * columns
+    here = filled + (k.to(tl.int64) * 5 + channel) * cells
+    beyond = filled + (tl.minimum(k + 1, levels - 1).to(tl.int64) * 5 + channel) * cells
     return _mix(here, beyond, t, y, x, rows, columns, mask)
 
 
 @triton.jit
 def _mix(here, beyond, t, y, x, rows, columns, mask):
     """Values at the pixels (x, y) of two planes, with share `t` of the second."""
-    value = _sample(here, y, x, rows, columns, mask)
-    return value + t * (_sample(beyond, y, x, rows, columns, mask) - value)
-
-
-@triton.jit
-def _sample(plane, y, x, rows, columns, mask):
-    """Bilinear values of a coarse plane at the pixels (x, y)."""
-    v = tl.minimum(tl.maximum((y + 0.5) / BIN - 0.5, 0.0), rows - 1.0)
-    u = tl.minimum(tl.maximum((x + 0.5) / BIN - 0.5, 0.0), columns - 1.0)
-    j, i = v.to(tl.int32), u.to(tl.int32)
-    v, u = v - j, u - i
-    above, below = plane + j * columns, plane + tl.minimum(j + 1, rows - 1) * columns
-    right = tl.minimum(i + 1, columns - 1)
-    first, last = tl.load(above + i, mask=mask, other=0.0), tl.load(above + right, mask=mask, other=0.0)
-    upper = first + u * (last - first)
-    first, last = tl.load(below + i, mask=mask, other=0.0), tl.load(below + right, mask=mask, other=0.0)
-    return upper + v * (first + u * (last - first) - upper)
+    value = sample(here, y, x, rows, columns, mask)
+    return value + t * (sample(beyond, y, x, rows, columns, mask) - value)

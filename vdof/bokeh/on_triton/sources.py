@@ -32,6 +32,14 @@ def ramp(value, low: tl.constexpr, high: tl.constexpr):
 
 
 @triton.jit
+def is_within(y, x, height, width):
+    """Whether the pixels (x, y) lie in a picture; all in a row where `y` is a number (added to `x * 0` for the interpreter,
+    which makes a mask of integers from what it compares as a number)."""
+    y += x * 0
+    return (y >= 0) & (y < height) & (x >= 0) & (x < width)
+
+
+@triton.jit
 def half_share(radius):
     """Share of a source that is splatted at half resolution."""
     return ramp(tl.abs(radius), HALF_FROM, HALF_FULLY)

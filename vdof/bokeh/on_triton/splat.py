@@ -29,6 +29,7 @@ from vdof.bokeh.on_triton.sources import (
     clipped_share,
     find_groups,
     half_share,
+    is_within,
     lit_span,
 )
 
@@ -212,7 +213,7 @@ def _merge(cell, leader):
 def _load(colour, radius, weight, x, y, height, width, n: tl.constexpr, FOLD: tl.constexpr):
     """Radius, opacity at this resolution and (r, g, b, 1) of the pixels `n` of the FOLD x FOLD at (x, y)."""
     x, y = FOLD * x + n % FOLD, FOLD * y + n // FOLD
-    is_inside = (x < width) & (y + x * 0 < height)
+    is_inside = is_within(y, x, height, width)
     at = y.to(tl.int64) * width + x
     r = tl.load(radius + at, mask=is_inside, other=0.0)
     share = half_share(r) if FOLD == 2 else 1 - half_share(r)

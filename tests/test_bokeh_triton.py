@@ -59,7 +59,7 @@ from vdof.bokeh.on_triton import edges, fill, layers, lights, splat, unmix
 POINTERS = set(
     "colour radius weight held held_at spread shown filled picture signed around low_at high_at borders spans gain clip ends "
     "sums coarse out x_at y_at size_at side_at light_at start centre reach_at first_group own_radius own_weight rim_radius "
-    "rim_weight middles reach middle pyramid".split()
+    "rim_weight middles reach middle pyramid carried".split()
 )
 WHOLE = {"y_at", "start", "reach_at", "first_group"}
 NUMBERS = set("area cut_x cut_y cut_shift squeeze knee nearest farthest per_radius".split())

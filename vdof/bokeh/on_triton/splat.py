@@ -1,8 +1,9 @@
 """The splat as Triton kernels for CUDA: the same sources, spans, groups and order as the other backends.
 
 A program takes a row of sources, merges them where they are splatted at half resolution, and adds the ends of their spans
-with atomics (so that the last bits may differ from run to run). A second kernel integrates along the rows, a third
-interpolates the half-resolution groups and composites. No list of sources is made and nothing is read back.
+with atomics (so that the last bits may differ from run to run). A second kernel integrates the half-resolution rows, a third
+the full ones, to which it adds the half-resolution groups, interpolated, and composites. No list of sources is made and
+nothing is read back.
 
 Imported only when this backend is used. With TRITON_INTERPRET=1 it runs on the CPU, slowly, which is how it is tested.
 """
@@ -51,15 +52,28 @@ def splat(layers: Layers, table: SpanTable, borders: Tensor, cat_eye: float, squ
     size = (height + 1) // 2, (width + 1) // 2
     has_half = margin > HALF_FROM
     coarse = add_sources(layers, table, borders, cuts[1], 0, size) if has_half else borders
+    if has_half:
+        _integrate_kernel[(coarse.shape[0] * coarse.shape[1],)](coarse, coarse.shape[2], BLOCK=BLOCK)
     out = torch.empty(height - 2 * margin, width - 2 * margin, 3, device=borders.device)
     groups = borders.numel() + 1 + max(layers.group_shift)
     band = max(2, BAND_BYTES // ((width + 2) * groups * 16))
     for first in range(margin, height - margin, band):
         rows = min(band, height - margin - first)
-        sums = add_sources(layers, table, borders, cuts[0], first, (rows, width))
+        ends = add_sources(layers, table, borders, cuts[0], first, (rows, width))
         part = out[first - margin : first - margin + rows]
-        _composite_kernel[(rows, triton.cdiv(part.shape[1], BLOCK))](
-            *(sums, coarse, part, first, margin, part.shape[1], width + 2, *size, groups),
+        _composite_kernel[(rows,)](
+            *(
+                ends,
+                ends.new_zeros(rows, groups, 4),
+                coarse,
+                part,
+                first,
+                margin,
+                part.shape[1],
+                width + 2,
+                *size,
+                groups,
+            ),
             HAS_HALF=has_half,
             BLOCK=BLOCK,
         )
@@ -69,7 +83,8 @@ def splat(layers: Layers, table: SpanTable, borders: Tensor, cat_eye: float, squ
 def add_sources(
     layers: Layers, table: SpanTable, borders: Tensor, cut: Cut, first: int, size: tuple[int, int]
 ) -> Tensor:
-    """Light of the `size` (rows, width) pixels from row `first` on, at the resolution of `cut`: (rows,groups,width + 2,4)."""
+    """Ends of the spans of the `size` (rows, width) pixels from row `first` on, at the resolution of `cut`, whose running
+    sums are the light: (rows,groups,width + 2,4)."""
     rows, width = size
     device, fold = borders.device, int(cut.fold)
     spans, gain = place_table(table, device)
@@ -87,7 +102,6 @@ def add_sources(
         HAS_CUT=cut.shift_per_px > 0,
         BLOCK=BLOCK,
     )
-    _integrate_kernel[(rows * groups,)](ends, width + 2, BLOCK=BLOCK)
     return ends
 
 
@@ -256,41 +270,60 @@ def _integrate_kernel(ends, width, BLOCK: tl.constexpr):
 
 @triton.jit
 def _composite_kernel(
-    sums, coarse, out, first, margin, width, stride, coarse_rows, coarse_width, groups,
+    ends, carried, coarse, out, first, margin, width, stride, coarse_rows, coarse_width, groups,
     HAS_HALF: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Lay the groups of a row of pixels over one another, front to back, as `composite` of `vdof.bokeh.on_torch.splat`."""
-    row = tl.program_id(0)
-    x = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
-    mask, channel = (x < width)[:, None], tl.arange(0, 4)[None, :]
-    here = sums + (row.to(tl.int64) * groups * stride + x + margin)[:, None] * 4 + channel
+    """Sum the ends of the spans along a row and lay its groups over one another, front to back, as `composite` of
+    `vdof.bokeh.on_torch.splat`; `carried` is what the groups sum up to so far."""
+    row, channel = tl.program_id(0), tl.arange(0, 4)[None, :]
     v = tl.minimum(tl.maximum((row + first) * 0.5 - 0.25, 0.0), coarse_rows - 1.0)
-    u = tl.minimum(tl.maximum((x + margin) * 0.5 - 0.25, 0.0), coarse_width - 1.0)
-    j, i = v.to(tl.int32), u.to(tl.int32)
-    v, u = v - j, (u - i)[:, None]
-    line = groups * (coarse_width + 2).to(tl.int64)
+    j, line = v.to(tl.int32), groups * (coarse_width + 2).to(tl.int64)
     top, below = j * line, tl.minimum(j + 1, coarse_rows - 1) * line
-    colour = tl.zeros([BLOCK, 4], tl.float32)
-    deepest = colour
-    g = 0
-    while g < groups:
-        group = tl.load(here + g * stride * 4, mask=mask, other=0.0)
-        if HAS_HALF:
-            beside = tl.minimum(i + 1, coarse_width - 1)[:, None] * 4 + channel
-            at = coarse + g * (coarse_width + 2) * 4
-            left, right = _lerp(at, top, below, i[:, None] * 4 + channel, v), _lerp(at, top, below, beside, v)
-            group += left + u * (right - left)
-        alpha = tl.sum(tl.where(channel == 3, group, 0.0), 1)[:, None]
-        open_share = tl.maximum(1 - tl.sum(tl.where(channel == 3, colour, 0.0), 1), 0.0)[:, None]
-        is_lit = (alpha > 1e-5) & (open_share > 0)
-        visible = tl.where(is_lit, group * tl.minimum(open_share / tl.maximum(alpha, 1e-5), 1.0), 0.0)
-        deepest = tl.where(is_lit, deepest * (1 - tl.minimum(alpha * 10, 1.0)), deepest) + visible
-        colour += visible
-        g += 1
-    rest = tl.maximum(1 - tl.sum(tl.where(channel == 3, colour, 0.0), 1), 0.0)
-    rest /= tl.maximum(tl.sum(tl.where(channel == 3, deepest, 0.0), 1), 1e-5)
-    to = out + (row.to(tl.int64) * width + x)[:, None] * 3 + channel
-    tl.store(to, tl.maximum(colour + deepest * rest[:, None], 0.0), mask=mask & (channel < 3))
+    start = 0
+    while start < margin + width:
+        x = start + tl.arange(0, BLOCK)
+        here = ends + (row.to(tl.int64) * groups * stride + x)[:, None] * 4 + channel
+        u = tl.minimum(tl.maximum(x * 0.5 - 0.25, 0.0), coarse_width - 1.0)
+        i = u.to(tl.int32)
+        u = (u - i)[:, None]
+        colour = tl.zeros([BLOCK, 4], tl.float32)
+        deepest = colour
+        g = 0
+        while g < groups:
+            value = tl.load(here + g * stride * 4, mask=(x < stride)[:, None], other=0.0)
+            so_far = carried + (row * groups + g) * 4 + channel
+            before = tl.load(so_far)
+            tl.debug_barrier()  # all have read it
+            tl.store(so_far, before + tl.sum(value, 0)[None, :])
+            group = before + tl.cumsum(value, 0)
+            if HAS_HALF:
+                beside = tl.minimum(i + 1, coarse_width - 1)[:, None] * 4 + channel
+                at = coarse + g * (coarse_width + 2) * 4
+                left = _lerp(at, top, below, i[:, None] * 4 + channel, v - j)
+                group += left + u * (_lerp(at, top, below, beside, v - j) - left)
+            colour, deepest = _lay(colour, deepest, group)
+            g += 1
+        rest = tl.maximum(1 - _alpha(colour), 0.0) / tl.maximum(_alpha(deepest), 1e-5)
+        to = out + (row.to(tl.int64) * width + x - margin)[:, None] * 3 + channel
+        is_shown = ((x >= margin) & (x < margin + width))[:, None] & (channel < 3)
+        tl.store(to, tl.maximum(colour + deepest * rest, 0.0), mask=is_shown)
+        start += BLOCK
+
+
+@triton.jit
+def _lay(colour, deepest, group):
+    """Lay what is in front, and of that what lies deepest, over a group (BLOCK,4)."""
+    alpha, open_share = _alpha(group), tl.maximum(1 - _alpha(colour), 0.0)
+    is_lit = (alpha > 1e-5) & (open_share > 0)
+    visible = tl.where(is_lit, group * tl.minimum(open_share / tl.maximum(alpha, 1e-5), 1.0), 0.0)
+    deepest = tl.where(is_lit, deepest * (1 - tl.minimum(alpha * 10, 1.0)), deepest) + visible
+    return colour + visible, deepest
+
+
+@triton.jit
+def _alpha(light):
+    """The last of four channels, (BLOCK,1)."""
+    return tl.sum(tl.where(tl.arange(0, 4)[None, :] == 3, light, 0.0), 1)[:, None]
 
 
 @triton.jit

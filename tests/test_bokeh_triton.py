@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.test_bokeh import edge_scene
 from vdof import Lens
@@ -48,6 +49,60 @@ def test_triton_agrees_with_torch_about_lights(monkeypatch):
     triton, portable = (render_coc(rgb, coc, lens, BokehConfig(backend=name)) for name in ("triton", "torch"))
     assert portable[0, 0, 10, 12] > 10 * portable[0, 0, 10, 4]
     assert (triton - portable).abs().max() < 1e-4
+
+
+@needs_triton
+def test_rows_are_summed_over_any_number_of_blocks(monkeypatch):
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cpu":
+        monkeypatch.setenv("TRITON_INTERPRET", "1")
+    from vdof.bokeh.on_triton import splat
+
+    monkeypatch.setattr(splat, "BLOCK", 16)
+    rgb, coc = torch.rand(1, 3, 3, 30, device=device), torch.linspace(-3, 4, 30, device=device).expand(1, 1, 3, 30)
+    configs = (BokehConfig(backend=name, reveal=False) for name in ("triton", "torch"))
+    triton, portable = (render_coc(rgb, coc, Lens(), config) for config in configs)
+    assert (triton - portable).abs().max() < 1e-5
+
+
+class Work(TorchDispatchMode):
+    """Counts the torch operations that would start a kernel on a GPU, and those that would wait for it."""
+
+    WAITS = ("nonzero", "_local_scalar_dense", "_unique2", "unique_consecutive", "masked_select")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = self.waits = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        picks_by_mask = name.startswith("index") and any(
+            index is not None and index.dtype == torch.bool for index in (args[1] if isinstance(args[1], list) else [])
+        )
+        self.operations += not func.is_view and not name.startswith(("empty", "new_empty"))
+        self.waits += name in self.WAITS or picks_by_mask
+        return func(*args, **(kwargs or {}))
+
+
+@needs_triton
+@pytest.mark.skipif(torch.cuda.is_available(), reason="counts in the interpreter")
+@pytest.mark.parametrize(("lamp", "operations", "waits"), [(0.3, 45, 4), (100.0, 295, 9)])
+def test_a_frame_takes_few_launches_and_waits(lamp, operations, waits, monkeypatch):
+    """Each costs a GPU's host 5 to 30 us, of the 4 ms that a frame may take."""
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    from triton.runtime.interpreter import GridExecutor
+
+    launched, read, read_list = [], [], torch.Tensor.tolist
+    monkeypatch.setattr(GridExecutor, "__call__", lambda self, *args, **kwargs: launched.append(self.fn.__name__))
+    monkeypatch.setattr(torch.Tensor, "tolist", lambda self: read.append(self) or read_list(self))
+    rgb, coc = torch.full((1, 3, 64, 96), 0.1), torch.full((1, 1, 64, 96), 40.0)
+    rgb[..., 20:22, 30:32], coc[..., 40:] = lamp, -4.0
+    with Work() as work:
+        render_coc(rgb, coc, Lens(), BokehConfig(backend="triton"))
+    assert work.operations <= operations
+    assert work.waits + len(read) <= waits
+    assert len(launched) <= (13 if lamp > 1 else 12)
+    assert "_add_kernel" in launched
 
 
 COMPILE = """

@@ -109,7 +109,7 @@ COMPILE = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from vdof.bokeh.on_triton import edges, fill, layers, lights, splat, unmix
+from vdof.bokeh.on_triton import composite, edges, fill, layers, lights, splat, unmix
 
 POINTERS = set(
     "colour radius weight held held_at spread shown filled picture signed around low_at high_at borders spans gain clip ends "
@@ -125,12 +125,14 @@ def compile_kernel(kernel, **constants):
             return "*i32" if name in WHOLE else "*fp32"
         return "constexpr" if name in constants else "fp32" if name in NUMBERS else "i32"
     source = ASTSource(kernel, {name: kind(name) for name in kernel.arg_names}, constexprs=constants)
-    assert triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["cubin"]
+    asm = triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm
+    assert asm["cubin"]
+    assert "acq_rel" not in asm["ptx"]  # an addition that fences the whole GPU
 
 for fold in (1, 2):
     compile_kernel(splat._add_kernel, PARTS=2, FOLD=fold, HAS_CUT=True, BLOCK=128)
-compile_kernel(splat._integrate_kernel, BLOCK=128)
-compile_kernel(splat._composite_kernel, HAS_HALF=True, BLOCK=128)
+compile_kernel(composite.integrate_kernel, BLOCK=128)
+compile_kernel(composite.composite_kernel, HAS_HALF=True, BLOCK=128)
 compile_kernel(lights._shine_kernel, PARTS=2, HAS_CUT=True, HAS_RIM=True, BLOCK=128)
 compile_kernel(edges._edges_kernel, BLOCK=128)
 compile_kernel(edges._reach_kernel, BLOCK=128)

@@ -22,6 +22,7 @@ from vdof.bokeh.aperture import SpanTable
 from vdof.bokeh.layers import HALF_FROM, Layers, field_of_view
 from vdof.bokeh.on_torch.records import Cut
 from vdof.bokeh.on_torch.splat import place_table
+from vdof.bokeh.on_triton.composite import composite_kernel, integrate_kernel
 from vdof.bokeh.on_triton.sources import (
     FULL_VARIANCE,
     HALF_VARIANCE,
@@ -38,8 +39,8 @@ BAND_BYTES = 2 * 2**30
 """Accumulators held at a time; a band has as many rows as fit."""
 BLOCK = 128
 """Sources or pixels per program."""
-BEHIND, BEYOND = tl.constexpr(settings.BEHIND), tl.constexpr(settings.BEYOND)
-"""The layers that sort one group behind their radius."""
+SHIFTS = tl.constexpr(sum(shift << layer for layer, shift in enumerate(settings.GROUP_SHIFT)))
+"""Bit by layer: groups by which it sorts behind its radius."""
 FAINT = tl.constexpr(1e-3)
 """Opacity from which a source counts."""
 
@@ -53,7 +54,7 @@ def splat(layers: Layers, table: SpanTable, borders: Tensor, cat_eye: float, squ
     has_half = margin > HALF_FROM
     coarse = add_sources(layers, table, borders, cuts[1], 0, size) if has_half else borders
     if has_half:
-        _integrate_kernel[(coarse.shape[0] * coarse.shape[1],)](coarse, coarse.shape[2], BLOCK=BLOCK)
+        integrate_kernel[(coarse.shape[0] * coarse.shape[1],)](coarse, coarse.shape[2], BLOCK=BLOCK)
     out = torch.empty(height - 2 * margin, width - 2 * margin, 3, device=borders.device)
     groups = borders.numel() + 1 + max(layers.group_shift)
     band = max(2, BAND_BYTES // ((width + 2) * groups * 16))
@@ -61,7 +62,7 @@ def splat(layers: Layers, table: SpanTable, borders: Tensor, cat_eye: float, squ
         rows = min(band, height - margin - first)
         ends = add_sources(layers, table, borders, cuts[0], first, (rows, width))
         part = out[first - margin : first - margin + rows]
-        _composite_kernel[(rows,)](
+        composite_kernel[(rows,)](
             *(
                 ends,
                 ends.new_zeros(rows, groups, 4),
@@ -120,7 +121,7 @@ def _add_kernel(
 ):  # fmt: skip
     """Add the ends of the spans of a row of a layer's sources, full resolution (FOLD 1) or merged over 2x2 pixels (FOLD 2)."""
     x, y, layer = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK), top + tl.program_id(1), tl.program_id(2)
-    at, shift = layer.to(tl.int64) * layer_size, ((layer == BEHIND) | (layer == BEYOND)).to(tl.int32)
+    at, shift = layer.to(tl.int64) * layer_size, SHIFTS >> layer & 1
     sources = (colour + 3 * at, radius + at, weight + at, x, y, full_height, full_width)
     shape = (
         x, y, spans, gain, clip, ends, first, rows, width, groups, max_row, radii,
@@ -251,83 +252,3 @@ def _add_span(ends, line, left, right, light, mask):
         # Relaxed: the kernel's end orders the sums; otherwise every addition is a fence.
         tl.atomic_add(to, signed * (1 - u), mask=mask[:, None], sem="relaxed")
         tl.atomic_add(to + 4, signed * u, mask=mask[:, None], sem="relaxed")
-
-
-@triton.jit
-def _integrate_kernel(ends, width, BLOCK: tl.constexpr):
-    """Running sums along one row of one group, in place."""
-    channel = tl.arange(0, 4)[None, :]
-    line = ends + tl.program_id(0).to(tl.int64) * width * 4
-    carried = tl.zeros([4], tl.float32)
-    start = 0
-    while start < width:
-        x = (start + tl.arange(0, BLOCK))[:, None]
-        value = tl.load(line + x * 4 + channel, mask=x < width, other=0.0)
-        tl.store(line + x * 4 + channel, tl.cumsum(value, 0) + carried[None, :], mask=x < width)
-        carried += tl.sum(value, 0)
-        start += BLOCK
-
-
-@triton.jit
-def _composite_kernel(
-    ends, carried, coarse, out, first, margin, width, stride, coarse_rows, coarse_width, groups,
-    HAS_HALF: tl.constexpr, BLOCK: tl.constexpr,
-):  # fmt: skip
-    """Sum the ends of the spans along a row and lay its groups over one another, front to back, as `composite` of
-    `vdof.bokeh.on_torch.splat`; `carried` is what the groups sum up to so far."""
-    row, channel = tl.program_id(0), tl.arange(0, 4)[None, :]
-    v = tl.minimum(tl.maximum((row + first) * 0.5 - 0.25, 0.0), coarse_rows - 1.0)
-    j, line = v.to(tl.int32), groups * (coarse_width + 2).to(tl.int64)
-    top, below = j * line, tl.minimum(j + 1, coarse_rows - 1) * line
-    start = 0
-    while start < margin + width:
-        x = start + tl.arange(0, BLOCK)
-        here = ends + (row.to(tl.int64) * groups * stride + x)[:, None] * 4 + channel
-        u = tl.minimum(tl.maximum(x * 0.5 - 0.25, 0.0), coarse_width - 1.0)
-        i = u.to(tl.int32)
-        u = (u - i)[:, None]
-        colour = tl.zeros([BLOCK, 4], tl.float32)
-        deepest = colour
-        g = 0
-        while g < groups:
-            value = tl.load(here + g * stride * 4, mask=(x < stride)[:, None], other=0.0)
-            so_far = carried + (row * groups + g) * 4 + channel
-            before = tl.load(so_far)
-            tl.debug_barrier()  # all have read it
-            tl.store(so_far, before + tl.sum(value, 0)[None, :])
-            group = before + tl.cumsum(value, 0)
-            if HAS_HALF:
-                beside = tl.minimum(i + 1, coarse_width - 1)[:, None] * 4 + channel
-                at = coarse + g * (coarse_width + 2) * 4
-                left = _lerp(at, top, below, i[:, None] * 4 + channel, v - j)
-                group += left + u * (_lerp(at, top, below, beside, v - j) - left)
-            colour, deepest = _lay(colour, deepest, group)
-            g += 1
-        rest = tl.maximum(1 - _alpha(colour), 0.0) / tl.maximum(_alpha(deepest), 1e-5)
-        to = out + (row.to(tl.int64) * width + x - margin)[:, None] * 3 + channel
-        is_shown = ((x >= margin) & (x < margin + width))[:, None] & (channel < 3)
-        tl.store(to, tl.maximum(colour + deepest * rest, 0.0), mask=is_shown)
-        start += BLOCK
-
-
-@triton.jit
-def _lay(colour, deepest, group):
-    """Lay what is in front, and of that what lies deepest, over a group (BLOCK,4)."""
-    alpha, open_share = _alpha(group), tl.maximum(1 - _alpha(colour), 0.0)
-    is_lit = (alpha > 1e-5) & (open_share > 0)
-    visible = tl.where(is_lit, group * tl.minimum(open_share / tl.maximum(alpha, 1e-5), 1.0), 0.0)
-    deepest = tl.where(is_lit, deepest * (1 - tl.minimum(alpha * 10, 1.0)), deepest) + visible
-    return colour + visible, deepest
-
-
-@triton.jit
-def _alpha(light):
-    """The last of four channels, (BLOCK,1)."""
-    return tl.sum(tl.where(tl.arange(0, 4)[None, :] == 3, light, 0.0), 1)[:, None]
-
-
-@triton.jit
-def _lerp(at, top, below, x, v):
-    """Values between the rows `top` and `below`."""
-    upper = tl.load(at + top * 4 + x)
-    return upper + v * (tl.load(at + below * 4 + x) - upper)

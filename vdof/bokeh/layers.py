@@ -56,7 +56,7 @@ DENSE_NEARER = (0.0, 1.0)
 """... and what was found behind it so far lies farther by this, px."""
 MAX_LEVELS = 24
 LEVEL_STEP = 1.5
-HALF_FROM, HALF_FULLY = 9.0, 13.0
+HALF_FROM, HALF_FULLY = 7.0, 10.0
 """Radii, px, between which a source passes from full to half resolution."""
 FULL_VARIANCE = 1 / 3
 """What the pixel grid adds to a disc's squared radius; taken off before, so that its variance is right."""

@@ -39,6 +39,8 @@ BAND_BYTES = 2 * 2**30
 """Accumulators held at a time; a band has as many rows as fit."""
 BLOCK = 128
 """Sources or pixels per program."""
+ROW_WARPS = 2
+"""Warps that composite a row from left to right: so few that all rows of a 1080-line frame are under way at once on an H200."""
 SHIFTS = tl.constexpr(sum(shift << layer for layer, shift in enumerate(settings.GROUP_SHIFT)))
 """Bit by layer: groups by which it sorts behind its radius."""
 FAINT = tl.constexpr(1e-3)
@@ -62,21 +64,9 @@ def splat(layers: Layers, table: SpanTable, borders: Tensor, cat_eye: float, squ
         rows = min(band, height - margin - first)
         ends = add_sources(layers, table, borders, cuts[0], first, (rows, width))
         part = out[first - margin : first - margin + rows]
+        carried, shape = ends.new_zeros(rows, groups, 4), (part.shape[1], width + 2, *size, groups)
         composite_kernel[(rows,)](
-            *(
-                ends,
-                ends.new_zeros(rows, groups, 4),
-                coarse,
-                part,
-                first,
-                margin,
-                part.shape[1],
-                width + 2,
-                *size,
-                groups,
-            ),
-            HAS_HALF=has_half,
-            BLOCK=BLOCK,
+            *(ends, carried, coarse, part, first, margin, *shape), HAS_HALF=has_half, BLOCK=BLOCK, num_warps=ROW_WARPS
         )
     return out
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vdof.bokeh import layers as settings
 from vdof.bokeh.on_torch.unmix import look_around
-from vdof.bokeh.on_triton.sources import ramp
+from vdof.bokeh.on_triton.sources import is_within, ramp
 
 BLOCK = 64
 """Pixels per program."""
@@ -91,7 +91,7 @@ def _sum_sides(picture, signed, spread, x, y, at, low, high, mask, height, width
     n = 0
     while n < (2 * WINDOW + 1) * (2 * WINDOW + 1):
         dy, dx = n // (2 * WINDOW + 1) - WINDOW, n % (2 * WINDOW + 1) - WINDOW
-        is_inside = mask & (y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width)
+        is_inside = mask & is_within(y + dy, x + dx, height, width)
         there = at + dy * width + dx
         tone, r = _load(picture, there, is_inside), tl.load(signed + there, mask=is_inside, other=0.0)
         w = tl.exp(-(dy * dy + dx * dx) / SPREAD) / (knee + _peak(tone))
@@ -265,7 +265,7 @@ def _average_far(colour, radius, x, y, at, layer, mask, height, width, knee, BLO
     n = 0
     while n < (2 * SOLID_WINDOW + 1) * (2 * SOLID_WINDOW + 1):
         dy, dx = n // (2 * SOLID_WINDOW + 1) - SOLID_WINDOW, n % (2 * SOLID_WINDOW + 1) - SOLID_WINDOW
-        is_inside = mask & (y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width)
+        is_inside = mask & is_within(y + dy, x + dx, height, width)
         there = at + dy * width + dx
         tone, r = _load(colour, there, is_inside), tl.load(radius + there, mask=is_inside, other=0.0)
         w = tl.exp(-(dy * dy + dx * dx) / SPREAD) / (knee + _peak(tone))

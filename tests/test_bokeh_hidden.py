@@ -10,7 +10,7 @@ from tests.test_bokeh_still import meeting_scene
 from vdof import Lens
 from vdof.bokeh import BokehConfig, render_coc
 from vdof.bokeh.ladder import fine_borders, group_borders
-from vdof.bokeh.layers import BEYOND, margin_of
+from vdof.bokeh.layers import BEHIND, BEYOND, margin_of
 from vdof.bokeh.on_numba.backend import pad
 
 BACKENDS = ["numba", "torch"]
@@ -62,6 +62,33 @@ def test_what_lies_behind_the_second_surface_is_the_same_in_both_backends():
     assert np.abs(compiled.weight[BEYOND] - portable.weight[BEYOND].numpy()).max() < 1e-3
     is_there = compiled.weight[BEYOND] > 1e-3
     assert np.abs(compiled.colour[BEYOND] - portable.colour[BEYOND].numpy())[is_there].max() < 1e-4
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_dark_dots_where_a_blurred_twig_crosses_another(backend):
+    """A twig just behind another, both blurred, before a white wall in focus: the wall goes on behind both."""
+    rgb, radius = torch.ones(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
+    rgb[..., 28:31], radius[..., 28:31] = 0.02, -13.2
+    rgb[..., 30:33, :], radius[..., 30:33, :] = 0.02, -14.0
+    picture = render_coc(rgb, 2 * radius, Lens(), BokehConfig(backend=backend))[0, 0, 20:44, 20:44]
+    blurred = torch.nn.functional.avg_pool2d(picture[None], 5, 1, 2, count_include_pad=False)[0]
+    assert (blurred - picture).max() < 0.04
+
+
+@pytest.mark.parametrize("backend", [on_numba, on_torch])
+def test_what_a_leaf_hides_is_another_leaf_or_the_wall_and_no_mixture(backend):
+    """A near leaf over the end of a dark one and over a white wall in focus: nothing lies between these two."""
+    rgb, radius = np.ones((80, 96, 3), np.float32), np.zeros((80, 96), np.float32)
+    rgb[20:60, 4:40], radius[20:60, 4:40] = 0.02, -14.0
+    rgb[24:56, 32:64], radius[24:56, 32:64] = 0.3, -24.0
+    margin = margin_of(24.0)
+    padded = [torch.from_numpy(pad(part, margin)) for part in (rgb, radius)]
+    layers = backend.split_layers(*(part.numpy() if backend is on_numba else part for part in padded), margin, 0.7)
+    hidden = np.s_[:, 28 + margin : 52 + margin, 36 + margin : 60 + margin]
+    found, weight = (torch.as_tensor(part)[hidden] for part in (layers.radius, layers.weight))
+    is_between = (found > -12.5) & (found < -2.5)
+    assert weight[[BEHIND, BEYOND]].sum(0).min() > 0.99
+    assert (weight * is_between)[[BEHIND, BEYOND]].max() < 0.1
 
 
 def test_rays_are_traced_in_steps_of_a_pixel_over_all_radii():

@@ -23,6 +23,8 @@ GROUP_SHIFT = (0, 1, 0, 1)
 
 BIN = 4
 """Pixels per cell of the coarse picture from which the background is filled."""
+CELL_VALUES = 5
+"""Values of such a cell: r, g, b, radius, squared radius; their weight follows."""
 TILE = 8
 """Pixels per tile in which an edge's reach is kept."""
 EDGE = 1.5
@@ -45,8 +47,10 @@ DENSE_STEP = (0.2, 0.5)
 """What lies farther than a strand by more than this, px, and near it, is behind it..."""
 DENSE_WINDOW, DENSE_SPREAD = 2, 3.0
 """... within so many pixels on every side, weighted exp(-distance^2 / DENSE_SPREAD) over the step..."""
-SPARSE = (0.16, 0.24)
-"""... unless more than this share of the window lies farther by FAR_STEP: then the background shows..."""
+SPARSE = (0.08, 0.24)
+"""... unless more than this share of what is around lies farther by FAR_STEP: then the background shows..."""
+SPARSE_SAMPLES, SPARSE_STRIDE = 2, 3
+"""... counted at so many pixels on every side, so far apart..."""
 FAR_STEP = (1.5, 2.5)
 DENSE_LEAST = 0.02
 """... and as far as the weights sum up to this..."""
@@ -54,6 +58,12 @@ DENSE_OWN = (0.9, 1.0)
 """... and the pixel covers as much as this..."""
 DENSE_NEARER = (0.0, 1.0)
 """... and what was found behind it so far lies farther by this, px."""
+TWO_SURFACES = (1.0, 4.0)
+"""Deviation of the radius, px, from which what lies farther than a pixel is two surfaces..."""
+CONTINUES = (0.5, 0.9)
+"""... of which the nearer goes on behind the pixel as far as its share there is above this..."""
+FARTHER_FROM = 2.0
+"""... and the farther is all that is not nearer than the mean by this many levels, which hold the mean itself."""
 MAX_LEVELS = 24
 LEVEL_STEP = 1.5
 HALF_FROM, HALF_FULLY = 7.0, 10.0

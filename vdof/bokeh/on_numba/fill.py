@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vdof.bokeh.layers import BIN, EDGE_DOUBT, EDGE_TRUST
+from vdof.bokeh.layers import BIN, CELL_VALUES, EDGE_DOUBT, EDGE_TRUST
 from vdof.compiled import compiled, f4, ramp
 
 
@@ -26,7 +26,7 @@ def bin_pixels(y0, y1, colour, radius, spread, nearest, per_radius, knee, stack)
                 _add_to_cell(stack[max(k - 1, 0), row, x // BIN], w * (f4(1) - t), p, radius[y, x])
         for k in range(levels - 2, -1, -1):
             for x in range(stack.shape[2]):
-                for c in range(5):
+                for c in range(CELL_VALUES + 1):
                     stack[k, row, x, c] += stack[k + 1, row, x, c]
 
 
@@ -36,7 +36,8 @@ def _add_to_cell(cell, w, p, r):
     cell[1] += w * p[1]
     cell[2] += w * p[2]
     cell[3] += w * r
-    cell[4] += w
+    cell[4] += w * r * r
+    cell[5] += w
 
 
 @compiled
@@ -45,13 +46,13 @@ def fill_level(k0, k1, stack, sizes):
     for k in range(k0, k1):
         pyramid = [stack[k]]
         for n in range(1, sizes.shape[0]):
-            pyramid.append(np.zeros((sizes[n, 0], sizes[n, 1], 5), np.float32))
+            pyramid.append(np.zeros((sizes[n, 0], sizes[n, 1], CELL_VALUES + 1), np.float32))
             _push(pyramid[n - 1], pyramid[n])
         top = pyramid[-1]
         for y in range(top.shape[0]):
             for x in range(top.shape[1]):
-                for c in range(4):
-                    top[y, x, c] /= max(top[y, x, 4], f4(1e-6))
+                for c in range(CELL_VALUES):
+                    top[y, x, c] /= max(top[y, x, CELL_VALUES], f4(1e-6))
         for n in range(sizes.shape[0] - 2, -1, -1):
             _pull(pyramid[n + 1], pyramid[n])
 
@@ -60,13 +61,13 @@ def fill_level(k0, k1, stack, sizes):
 def _push(fine, coarse):
     for y in range(fine.shape[0]):
         for x in range(fine.shape[1]):
-            for c in range(5):
+            for c in range(CELL_VALUES + 1):
                 coarse[y >> 1, x >> 1, c] += fine[y, x, c]
     for y in range(coarse.shape[0]):
         for x in range(coarse.shape[1]):
-            if coarse[y, x, 4] > f4(1):
-                scale = f4(1) / coarse[y, x, 4]
-                for c in range(5):
+            if coarse[y, x, CELL_VALUES] > f4(1):
+                scale = f4(1) / coarse[y, x, CELL_VALUES]
+                for c in range(CELL_VALUES + 1):
                     coarse[y, x, c] *= scale
 
 
@@ -75,11 +76,11 @@ def _pull(coarse, fine):
     for y in range(fine.shape[0]):
         j0, j1, v = interpolate(y, f4(0.5), coarse.shape[0])
         for x in range(fine.shape[1]):
-            missing = f4(1) - fine[y, x, 4]
+            missing = f4(1) - fine[y, x, CELL_VALUES]
             if missing <= f4(0):
                 continue
             i0, i1, u = interpolate(x, f4(0.5), coarse.shape[1])
-            for c in range(4):
+            for c in range(CELL_VALUES):
                 fine[y, x, c] += missing * mix(coarse, j0, j1, v, i0, i1, u, c)
 
 

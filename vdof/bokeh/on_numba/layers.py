@@ -18,6 +18,8 @@ from vdof.bokeh.layers import (
     BEHIND_STEP,
     BEYOND,
     BIN,
+    CELL_VALUES,
+    CONTINUES,
     DENSE_EDGE,
     DENSE_LEAST,
     DENSE_NEARER,
@@ -27,6 +29,7 @@ from vdof.bokeh.layers import (
     DENSE_WINDOW,
     EDGE,
     FAR_STEP,
+    FARTHER_FROM,
     LAYERS,
     MIXED_EDGE,
     OWN,
@@ -34,7 +37,10 @@ from vdof.bokeh.layers import (
     REVEAL_STEP,
     SEEN_AROUND,
     SPARSE,
+    SPARSE_SAMPLES,
+    SPARSE_STRIDE,
     TILE,
+    TWO_SURFACES,
     Layers,
     place_levels,
     pyramid_sizes,
@@ -89,7 +95,7 @@ def _add_background(
     levels, per_radius = place_levels(nearest, farthest)
     bounds = (f4(nearest), f4(farthest), f4(per_radius))
     sizes = np.array(pyramid_sizes(height - 2 * margin, width - 2 * margin), np.int64)
-    stack = np.zeros((levels, *sizes[0], 5), f4)
+    stack = np.zeros((levels, *sizes[0], CELL_VALUES + 1), f4)
     knee = f4(5 * level)
     run_rows(_back_strands, 0, height, colour, radius, weight, held, spread, shown, DENSE_FALL)
     seen = colour[OWN][inner], radius[OWN][inner], spread[inner]
@@ -143,8 +149,10 @@ def _back_strands(y0, y1, colour, radius, weight, held, spread, shown, fall):
             share *= ramp(weight[OWN, y, x], DENSE_OWN)
             if share == f4(0):
                 continue
-            far = _find_next(colour[OWN], radius[OWN], y, x, fall, found)
-            share *= (f4(1) - ramp(far, SPARSE)) * min(found[4] / f4(DENSE_LEAST), f4(1))
+            _find_next(colour[OWN], radius[OWN], y, x, fall, found)
+            share *= min(found[4] / f4(DENSE_LEAST), f4(1))
+            if share > f4(0):
+                share *= f4(1) - ramp(_share_behind(radius[OWN], y, x), SPARSE)
             if share == f4(0):
                 continue
             found /= found[4]
@@ -154,14 +162,11 @@ def _back_strands(y0, y1, colour, radius, weight, held, spread, shown, fall):
 
 @compiled
 def _find_next(colour, radius, y, x, fall, found):
-    """Sums r, g, b, radius and 1 of what lies just farther around a pixel; returns the share that lies much farther."""
+    """Sums r, g, b, radius and 1 of what lies just farther around a pixel."""
     found[:] = f4(0)
-    count = far = f4(0)
     for j in range(max(0, y - DENSE_WINDOW), min(radius.shape[0], y + DENSE_WINDOW + 1)):
         for i in range(max(0, x - DENSE_WINDOW), min(radius.shape[1], x + DENSE_WINDOW + 1)):
             step = radius[j, i] - radius[y, x]
-            count += f4(1)
-            far += ramp(step, FAR_STEP)
             w = ramp(step, DENSE_STEP)
             if w > f4(0):
                 w *= fall[(j - y) ** 2 + (i - x) ** 2] / step
@@ -169,7 +174,18 @@ def _find_next(colour, radius, y, x, fall, found):
                     found[c] += w * colour[j, i, c]
                 found[3] += w * radius[j, i]
                 found[4] += w
-    return far / count
+
+
+@compiled
+def _share_behind(radius, y, x):
+    """Share of the samples around a pixel that lie much farther."""
+    far = f4(0)
+    for dy in range(-SPARSE_SAMPLES, SPARSE_SAMPLES + 1):
+        for dx in range(-SPARSE_SAMPLES, SPARSE_SAMPLES + 1):
+            j = min(max(y + SPARSE_STRIDE * dy, 0), radius.shape[0] - 1)
+            i = min(max(x + SPARSE_STRIDE * dx, 0), radius.shape[1] - 1)
+            far += ramp(radius[j, i] - radius[y, x], FAR_STEP)
+    return far / f4((2 * SPARSE_SAMPLES + 1) ** 2)
 
 
 @compiled
@@ -186,8 +202,9 @@ def _add_behind(colour, radius, weight, held, y, x, kept, found, share):
 
 @compiled
 def _pick_behind(y0, y1, colour, radius, weight, held, stack, nearest, farthest, per_radius, shown, margin):
-    """Layers BEHIND and BEYOND from the levels of the background."""
-    found = np.empty(4, np.float32)
+    """Layers BEHIND and BEYOND from the levels of the background: of two surfaces the nearer, as far as it goes on there, and
+    the farther."""
+    near, far = np.empty(CELL_VALUES, np.float32), np.empty(CELL_VALUES, np.float32)
     bounds = (nearest, farthest, per_radius)
     for y in range(y0, y1):
         for x in range(radius.shape[2]):
@@ -195,33 +212,60 @@ def _pick_behind(y0, y1, colour, radius, weight, held, stack, nearest, farthest,
             seen_around = ramp(shown[y // TILE, x // TILE] - own, SEEN_AROUND)
             if seen_around == f4(0):
                 continue
+            left_open = f4(0)
             if held[y, x] < f4(1):
-                behind = _find_behind(own, y - margin, x - margin, stack, bounds, found)
-                share = seen_around * (f4(1) - held[y, x]) * ramp(behind - own, REVEAL_STEP)
-                _add_behind(colour, radius, weight, held, y, x, held[y, x], found, share)
+                ends = f4(1) - _find_behind(own, y - margin, x - margin, stack, bounds, near, far)
+                share = seen_around * (f4(1) - held[y, x]) * ramp(near[3] - own, REVEAL_STEP)
+                left_open = share * ends * ramp(far[3] - near[3], REVEAL_STEP)
+                _add_behind(colour, radius, weight, held, y, x, held[y, x], near, share)
+                weight[BEHIND, y, x] -= left_open
             behind = radius[BEHIND, y, x]
-            share = held[y, x] * ramp(shown[y // TILE, x // TILE] - behind, SEEN_AROUND)
-            share *= seen_around * ramp(behind - own, REVEAL_STEP)
-            if share > f4(0):
-                beyond = _find_behind(behind, y - margin, x - margin, stack, bounds, found)
-                weight[BEYOND, y, x] = share * ramp(beyond - behind, REVEAL_STEP)
-                colour[BEYOND, y, x] = found[:3]
-                radius[BEYOND, y, x] = beyond
+            share = held[y, x] * seen_around * ramp(shown[y // TILE, x // TILE] - behind, SEEN_AROUND)
+            if max(share, left_open) > f4(0):
+                if left_open == f4(0):
+                    ends = f4(1) - _find_behind(behind, y - margin, x - margin, stack, bounds, near, far)
+                    for c in range(4):
+                        far[c] = near[c] + ends * (far[c] - near[c])
+                weight[BEYOND, y, x] = max(share * ramp(far[3] - behind, REVEAL_STEP), left_open)
+                colour[BEYOND, y, x] = far[:3]
+                radius[BEYOND, y, x] = far[3]
 
 
 @compiled
-def _find_behind(own, y, x, stack, bounds, found):
-    """Colour and radius from the level `ceil(own + 1)` and farther; never toward a nearer one, which holds the pixel itself."""
+def _find_behind(own, y, x, stack, bounds, near, far):
+    """Colour and radius of the nearer and of the farther surface behind radius `own`; how much the nearer goes on there.
+
+    Two surfaces of shares p and 1 - p whose radii differ by d have the variance p (1 - p) d^2, and their mean is nearer than
+    the farther one by p d: so the mean, the variance and the farther one tell the share and the nearer one.
+    """
+    nearest, farthest, per_radius = bounds
+    _mix_levels(own + f4(BEHIND_STEP), y, x, stack, bounds, near)
+    _mix_levels(near[3] - f4(FARTHER_FROM) / per_radius, y, x, stack, bounds, far)
+    variance = max(near[4] - near[3] * near[3], f4(0))
+    two, step = ramp(f4(math.sqrt(variance)), TWO_SURFACES), far[3] - near[3]
+    if two == f4(0) or step <= f4(0):
+        return f4(1)
+    share = step * step / (step * step + variance)
+    ahead = two * min(f4(1) / max(share, f4(CONTINUES[0])) - f4(1), (near[3] - own) / step)
+    for c in range(4):
+        near[c] += ahead * (near[c] - far[c])
+        if c < 3:
+            near[c] = max(near[c], f4(0))
+    return f4(1) - two * (f4(1) - ramp(share, CONTINUES))
+
+
+@compiled
+def _mix_levels(least, y, x, stack, bounds, found):
+    """What was found in the level `ceil(least)` and farther; never toward a nearer one, which holds the pixel itself."""
     nearest, farthest, per_radius = bounds
     levels = stack.shape[0]
-    level = (min(own + f4(BEHIND_STEP), farthest - f4(2) / per_radius) - nearest) * per_radius
-    k = max(min(int(level) + 1, levels - 1), 0)
+    level = (min(least, farthest - f4(2) / per_radius) - nearest) * per_radius
+    k = max(min(int(math.floor(level)) + 1, levels - 1), 0)
     next_k = min(k + 1, levels - 1)
     t = min(max(level - f4(k - 1), f4(0)), f4(1))
     j0, j1, v = interpolate(y, f4(1 / BIN), stack.shape[1])
     i0, i1, u = interpolate(x, f4(1 / BIN), stack.shape[2])
-    for c in range(4):
+    for c in range(CELL_VALUES):
         here, next_one = mix(stack[k], j0, j1, v, i0, i1, u, c), mix(stack[next_k], j0, j1, v, i0, i1, u, c)
         found[c] = here + t * (next_one - here)
     found[3] = min(max(found[3], nearest), farthest)
-    return found[3]

@@ -14,6 +14,7 @@ from vdof.bokeh.layers import (
     BEHIND_STEP,
     BEYOND,
     BIN,
+    CONTINUES,
     DENSE_EDGE,
     DENSE_LEAST,
     DENSE_NEARER,
@@ -25,6 +26,7 @@ from vdof.bokeh.layers import (
     EDGE_DOUBT,
     EDGE_TRUST,
     FAR_STEP,
+    FARTHER_FROM,
     LAYERS,
     MIXED_EDGE,
     OWN,
@@ -32,7 +34,10 @@ from vdof.bokeh.layers import (
     REVEAL_STEP,
     SEEN_AROUND,
     SPARSE,
+    SPARSE_SAMPLES,
+    SPARSE_STRIDE,
     TILE,
+    TWO_SURFACES,
     Layers,
     place_levels,
     pyramid_sizes,
@@ -80,16 +85,20 @@ def add_background(
     inner = np.s_[margin:-margin, margin:-margin]
     doubt = ramp(spread, EDGE_DOUBT)[inner]
     stack = bin_pixels(colour[OWN][inner], own[inner], doubt, nearest, per_radius, levels, 5 * level)
-    filled, bounds = fill_levels(stack, pyramid_sizes(*doubt.shape)), (nearest, farthest, per_radius, margin)
-    found = pick_behind(own, filled, *bounds)
-    share = seen_around * (1 - held) * ramp(found[3] - own, REVEAL_STEP)
-    y, x = (share > 0).nonzero(as_tuple=True)
-    add_behind(colour, radius, weight, held, y, x, held[y, x], found[:, y, x].T, share[y, x])
-    found = pick_behind(radius[BEHIND], filled, *bounds)
-    share = seen_around * held * ramp(shown - radius[BEHIND], SEEN_AROUND)
-    share = share * ramp(radius[BEHIND] - own, REVEAL_STEP)
-    weight[BEYOND] = share * ramp(found[3] - radius[BEHIND], REVEAL_STEP)
-    colour[BEYOND], radius[BEYOND] = found[:3].permute(1, 2, 0), found[3]
+    filled, bounds = fill_levels(stack, pyramid_sizes(*doubt.shape)), (nearest, farthest, per_radius)
+    y, x = (seen_around > 0).nonzero(as_tuple=True)
+    own, around, known = own[y, x], seen_around[y, x], held[y, x]
+    near, far, goes_on = find_behind(own, y - margin, x - margin, filled, *bounds)
+    share = around * (1 - known) * ramp(near[:, 3] - own, REVEAL_STEP)
+    left_open = share * (1 - goes_on) * ramp(far[:, 3] - near[:, 3], REVEAL_STEP)
+    add_behind(colour, radius, weight, held, y, x, known, near, share)
+    weight[BEHIND, y, x] -= left_open
+    behind = radius[BEHIND, y, x]
+    share = around * held[y, x] * ramp(shown[y, x] - behind, SEEN_AROUND)
+    nearer, farther, goes_on = find_behind(behind, y - margin, x - margin, filled, *bounds)
+    far = torch.where(left_open[:, None] > 0, far, torch.lerp(farther, nearer, goes_on[:, None]))
+    weight[BEYOND, y, x] = torch.maximum(share * ramp(far[:, 3] - behind, REVEAL_STEP), left_open)
+    colour[BEYOND, y, x], radius[BEYOND, y, x] = far[:, :3], far[:, 3]
 
 
 def add_behind(
@@ -139,8 +148,9 @@ def back_strands(
     """In dense hair what a strand hides is the next strand, not the far background: a mean of what is just farther."""
     share = seen_around * ramp(spread, DENSE_EDGE) * ramp(weight[OWN], DENSE_OWN)
     y, x = (share > 0).nonzero(as_tuple=True)
-    found, far = find_next(colour[OWN], radius[OWN], y, x)
-    share = share[y, x] * (1 - ramp(far, SPARSE)) * (found[:, 4] / DENSE_LEAST).clamp(max=1)
+    found = find_next(colour[OWN], radius[OWN], y, x)
+    share = share[y, x] * (1 - ramp(share_behind(radius[OWN], y, x), SPARSE))
+    share = share * (found[:, 4] / DENSE_LEAST).clamp(max=1)
     found = found / found[:, 4:].clamp(min=1e-20)
     kept = held[y, x]
     share = share * (1 - kept * (1 - ramp(radius[BEHIND, y, x] - found[:, 3], DENSE_NEARER)))
@@ -149,29 +159,39 @@ def back_strands(
     add_behind(colour, radius, weight, held, y[k], x[k], kept[k] * (1 - share), found[k], share)
 
 
-def find_next(colour: Tensor, radius: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums (n,5) r, g, b, radius and 1 of what lies just farther around pixels (n,), and the share that lies much farther."""
+def find_next(colour: Tensor, radius: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    """Sums (n,5) r, g, b, radius and 1 of what lies just farther around pixels (n,)."""
     height, width = radius.shape
     values = torch.cat([colour, radius[..., None], torch.ones_like(radius)[..., None]], 2)
     own = radius[y, x]
-    found, count, far = values.new_zeros(y.numel(), 5), torch.zeros_like(own), torch.zeros_like(own)
+    found = values.new_zeros(y.numel(), 5)
     for dy in range(-DENSE_WINDOW, DENSE_WINDOW + 1):
         for dx in range(-DENSE_WINDOW, DENSE_WINDOW + 1):
             j, i = (y + dy).clamp(0, height - 1), (x + dx).clamp(0, width - 1)
             is_inside = (j == y + dy) & (i == x + dx)
             step = radius[j, i] - own
-            count += is_inside
-            far += is_inside * ramp(step, FAR_STEP)
             fall = math.exp(-(dy * dy + dx * dx) / DENSE_SPREAD)
             w = is_inside * ramp(step, DENSE_STEP) * fall / step.clamp(min=DENSE_STEP[0])
             found += w[:, None] * values[j, i]
-    return found, far / count
+    return found
+
+
+def share_behind(radius: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    """Share of the samples around pixels (n,) that lie much farther."""
+    height, width = radius.shape
+    own, far = radius[y, x], torch.zeros(y.numel(), device=y.device)
+    for dy in range(-SPARSE_SAMPLES, SPARSE_SAMPLES + 1):
+        for dx in range(-SPARSE_SAMPLES, SPARSE_SAMPLES + 1):
+            j, i = (y + SPARSE_STRIDE * dy).clamp(0, height - 1), (x + SPARSE_STRIDE * dx).clamp(0, width - 1)
+            far += ramp(radius[j, i] - own, FAR_STEP)
+    return far / (2 * SPARSE_SAMPLES + 1) ** 2
 
 
 def bin_pixels(
     colour: Tensor, radius: Tensor, doubt: Tensor, nearest: float, per_radius: float, levels: int, knee: float
 ) -> Tensor:
-    """Mean over BIN x BIN pixels of w (r, g, b, radius, 1) by level, summed from far to near: (levels,5,h,w)."""
+    """Mean over BIN x BIN pixels of w (r, g, b, radius, squared radius, 1) by level, summed from far to near:
+    (levels,6,h,w)."""
     height, width = radius.shape
     rows, columns = pyramid_sizes(height, width)[0]
     weight = (1 - (1 - EDGE_TRUST) * doubt) * knee / (BIN * BIN * (knee + colour.amax(2)))
@@ -180,54 +200,77 @@ def bin_pixels(
     share = (level - k).clamp(max=1)[..., None]
     y = torch.arange(height, device=radius.device)[:, None] // BIN
     x = torch.arange(width, device=radius.device)[None, :] // BIN
-    values = torch.cat([colour, radius[..., None], torch.ones_like(radius)[..., None]], 2) * weight[..., None]
-    stack = values.new_zeros(levels * rows * columns, 5)
+    moments = torch.stack([radius, radius**2, torch.ones_like(radius)], 2)
+    values = torch.cat([colour, moments], 2) * weight[..., None]
+    stack = values.new_zeros(levels * rows * columns, values.shape[2])
     for at, part in ((k, share), ((k - 1).clamp(min=0), 1 - share)):
         stack.index_add_(0, ((at * rows + y) * columns + x).flatten(), (values * part).flatten(0, 1))
-    return stack.view(levels, rows, columns, 5).flip(0).cumsum(0).flip(0).permute(0, 3, 1, 2)
+    return stack.view(levels, rows, columns, -1).flip(0).cumsum(0).flip(0).permute(0, 3, 1, 2)
 
 
 def fill_levels(stack: Tensor, sizes: list[tuple[int, int]]) -> Tensor:
-    """Push-pull of every level: (levels,5,h,w) weighted -> (levels,4,h,w) filled and normalised."""
+    """Push-pull of every level: (levels,6,h,w) weighted -> (levels,5,h,w) filled and normalised."""
     pyramid = [stack]
     for _ in sizes[1:]:
         fine = F.pad(pyramid[-1], (0, pyramid[-1].shape[3] % 2, 0, pyramid[-1].shape[2] % 2))
         coarse = F.avg_pool2d(fine, 2) * 4
-        pyramid.append(coarse / coarse[:, 4:].clamp(min=1))
-    filled = pyramid[-1][:, :4] / pyramid[-1][:, 4:].clamp(min=1e-6)
+        pyramid.append(coarse / coarse[:, -1:].clamp(min=1))
+    filled = pyramid[-1][:, :-1] / pyramid[-1][:, -1:].clamp(min=1e-6)
     for fine in reversed(pyramid[:-1]):
         above = F.interpolate(filled, scale_factor=2, mode="bilinear")[:, :, : fine.shape[2], : fine.shape[3]]
-        filled = fine[:, :4] + (1 - fine[:, 4:]).clamp(min=0) * above
+        filled = fine[:, :-1] + (1 - fine[:, -1:]).clamp(min=0) * above
     return filled
 
 
-def pick_behind(
-    radius: Tensor, filled: Tensor, nearest: float, farthest: float, per_radius: float, margin: int
+def find_behind(
+    own: Tensor, y: Tensor, x: Tensor, filled: Tensor, nearest: float, farthest: float, per_radius: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Colour and radius (n,4) of the nearer and of the farther surface behind radius `own` (n,) at pixels of the picture; how
+    much (n,) the nearer goes on there.
+
+    Two surfaces of shares p and 1 - p whose radii differ by d have the variance p (1 - p) d^2, and their mean is nearer than
+    the farther one by p d: so the mean, the variance and the farther one tell the share and the nearer one.
+    """
+    bounds = (filled, nearest, farthest, per_radius)
+    near = mix_levels(own + BEHIND_STEP, y, x, *bounds)
+    mean, square = near[:, 3], near[:, 4]
+    far = mix_levels(mean - FARTHER_FROM / per_radius, y, x, *bounds)[:, :4]
+    variance, step = (square - mean**2).clamp(min=0), (far[:, 3] - mean).clamp(min=1e-6)
+    two = ramp(variance.sqrt(), TWO_SURFACES) * (far[:, 3] > mean)
+    share = step**2 / (step**2 + variance)
+    ahead = two * torch.minimum(1 / share.clamp(min=CONTINUES[0]) - 1, (mean - own) / step)
+    near = near[:, :4] + ahead[:, None] * (near[:, :4] - far)
+    near[:, :3].clamp_(min=0)
+    return near, far, 1 - two * (1 - ramp(share, CONTINUES))
+
+
+def mix_levels(
+    least: Tensor, y: Tensor, x: Tensor, filled: Tensor, nearest: float, farthest: float, per_radius: float
 ) -> Tensor:
-    """(4,H,W): colour and radius from the level `ceil(r + 1)` and farther, never toward a nearer one."""
-    height, width = radius.shape
+    """(n,5): what was found in the level `ceil(least)` and farther, never toward a nearer one."""
     levels, _, rows, columns = filled.shape
-    level = ((radius + BEHIND_STEP).clamp(max=farthest - 2 / per_radius) - nearest) * per_radius
-    k = (level.long() + 1).clamp(0, levels - 1)
+    level = (least.clamp(max=farthest - 2 / per_radius) - nearest) * per_radius
+    k = (level.floor().long() + 1).clamp(0, levels - 1)
     share = (level - (k - 1)).clamp(0, 1)
-    j0, j1, v = _cells(height, margin, rows, radius)
-    i0, i1, u = _cells(width, margin, columns, radius)
+    j0, j1, v = _cells(y, rows)
+    i0, i1, u = _cells(x, columns)
     cells = filled.permute(0, 2, 3, 1).flatten(0, 2)
 
     def sample(level_index: Tensor) -> Tensor:
         def at(j: Tensor, i: Tensor) -> Tensor:
-            return cells[(level_index * rows + j[:, None]) * columns + i[None, :]]
+            return cells[(level_index * rows + j) * columns + i]
 
-        above = torch.lerp(at(j0, i0), at(j0, i1), u[None, :, None])
-        below = torch.lerp(at(j1, i0), at(j1, i1), u[None, :, None])
-        return torch.lerp(above, below, v[:, None, None])
+        above = torch.lerp(at(j0, i0), at(j0, i1), u)
+        below = torch.lerp(at(j1, i0), at(j1, i1), u)
+        return torch.lerp(above, below, v)
 
-    found = torch.lerp(sample(k), sample((k + 1).clamp(max=levels - 1)), share[..., None]).permute(2, 0, 1)
-    return torch.cat([found[:3], found[3:].clamp(nearest, farthest)])
+    found = torch.lerp(sample(k), sample((k + 1).clamp(max=levels - 1)), share[:, None])
+    found[:, 3].clamp_(nearest, farthest)
+    return found
 
 
-def _cells(size: int, margin: int, cells: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """For every pixel of a side: its two cells and the share of the second."""
-    position = ((torch.arange(size, device=like.device) - margin + 0.5) / BIN - 0.5).clamp(0, cells - 1)
+def _cells(x: Tensor, cells: int) -> tuple[Tensor, Tensor, Tensor]:
+    """For pixels (n,) along a side of the picture: their two cells, and the share (n,1) of the second."""
+    position = ((x.float() + 0.5) / BIN - 0.5).clamp(0, cells - 1)
     first = position.long()
-    return first, (first + 1).clamp(max=cells - 1), (position - first).to(like.dtype)
+    return first, (first + 1).clamp(max=cells - 1), (position - first)[:, None]

@@ -12,7 +12,9 @@ from vdof.bokeh.on_triton.sources import is_within, ramp
 
 CELLS, BLOCK, WARPS = 32, 2048, 32
 """Cells per program where pixels are binned and, with so many warps, at a time where holes are filled."""
-BIN, EDGE_TRUST = tl.constexpr(settings.BIN), tl.constexpr(settings.EDGE_TRUST)
+BIN, EDGE_TRUST, CELL_VALUES = (
+    tl.constexpr(value) for value in (settings.BIN, settings.EDGE_TRUST, settings.CELL_VALUES)
+)
 LEVELS = tl.constexpr(triton.next_power_of_2(settings.MAX_LEVELS))
 EDGE_DOUBT, EDGE_DOUBT_FULLY = (tl.constexpr(limit) for limit in settings.EDGE_DOUBT)
 
@@ -27,18 +29,18 @@ def fill_background(
     levels: int,
     knee: float,
 ) -> Tensor:
-    """Colour (H,W,3), radius and its range within 3x3 pixels (H,W) -> (levels,5,cells): red, green, blue and radius of
-    everything from a level on, holes filled, in the first cells; what follows is of use in here only."""
+    """Colour (H,W,3), radius and its range within 3x3 pixels (H,W) -> (levels,6,cells): red, green, blue, radius and squared
+    radius of everything from a level on, holes filled, in the first cells; what follows is of use in here only."""
     height, width = radius.shape
     sizes = pyramid_sizes(height - 2 * margin, width - 2 * margin)
-    pyramid = radius.new_empty(levels, 5, sum(rows * columns for rows, columns in sizes))
+    pyramid = radius.new_empty(levels, settings.CELL_VALUES + 1, sum(rows * columns for rows, columns in sizes))
     rows, columns = sizes[0]
     _bin_kernel[(rows, triton.cdiv(columns, CELLS))](
         *(colour, radius, spread, pyramid, height, width, margin, columns, pyramid.shape[2]),
         *(levels, nearest, per_radius, knee),
         CELLS=CELLS,
     )
-    _fill_kernel[(levels, 4)](pyramid, *sizes[0], pyramid.shape[2], BLOCK=BLOCK, num_warps=WARPS)
+    _fill_kernel[(levels, settings.CELL_VALUES)](pyramid, *sizes[0], pyramid.shape[2], BLOCK=BLOCK, num_warps=WARPS)
     return pyramid
 
 
@@ -47,11 +49,11 @@ def _bin_kernel(
     colour, radius, spread, pyramid, height, width, margin, columns, cells, levels, nearest, per_radius, knee,
     CELLS: tl.constexpr,
 ):  # fmt: skip
-    """Means over BIN x BIN pixels of (colour, radius, 1) of everything from a level on. Bright pixels count less."""
+    """Means over BIN x BIN pixels of (colour, radius, squared radius, 1) of all from a level on. Bright pixels count less."""
     row, cell = tl.program_id(0), (tl.program_id(1) * CELLS + tl.arange(0, CELLS))[None, :]
     k = tl.arange(0, LEVELS)[:, None]
     reds = tl.zeros([LEVELS, CELLS], tl.float32)
-    greens, blues, radii, weights = reds, reds, reds, reds
+    greens, blues, radii, squares, weights = reds, reds, reds, reds, reds
     n = 0
     while n < BIN * BIN:
         y, x = margin + row * BIN + n // BIN, margin + cell * BIN + n % BIN
@@ -70,21 +72,26 @@ def _bin_kernel(
         greens += w * green
         blues += w * blue
         radii += w * r
+        squares += w * r * r
         weights += w
         n += 1
-    to, is_cell = pyramid + k.to(tl.int64) * 5 * cells + row * columns + cell, (k < levels) & (cell < columns)
+    to, is_cell = (
+        pyramid + k.to(tl.int64) * (CELL_VALUES + 1) * cells + row * columns + cell,
+        (k < levels) & (cell < columns),
+    )
     tl.store(to, reds, mask=is_cell)
     tl.store(to + cells, greens, mask=is_cell)
     tl.store(to + 2 * cells, blues, mask=is_cell)
     tl.store(to + 3 * cells, radii, mask=is_cell)
-    tl.store(to + 4 * cells, weights, mask=is_cell)
+    tl.store(to + 4 * cells, squares, mask=is_cell)
+    tl.store(to + CELL_VALUES * cells, weights, mask=is_cell)
 
 
 @triton.jit
 def _fill_kernel(pyramid, rows, columns, cells, BLOCK: tl.constexpr):
     """Push-pull of one channel of one level in place. The programs of a level write the same weights."""
-    level = pyramid + tl.program_id(0).to(tl.int64) * 5 * cells
-    value, weight = level + tl.program_id(1) * cells, level + 4 * cells
+    level = pyramid + tl.program_id(0).to(tl.int64) * (CELL_VALUES + 1) * cells
+    value, weight = level + tl.program_id(1) * cells, level + CELL_VALUES * cells
     height, width, halvings, at = rows, columns, 0, 0
     while (height > 1) | (width > 1):
         _push(value + at, weight + at, height, width, BLOCK)

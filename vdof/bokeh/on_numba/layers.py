@@ -3,7 +3,7 @@
 1. Depth edges and how far their blur reaches, per tile.
 2. Pixels binned by radius into levels of a coarse picture, summed from far to near: level k holds all that lies behind it.
 3. Holes filled by push-pull (Gortler et al., "The Lumigraph", 1996).
-4. Each pixel near an edge takes the colour and radius of the nearest level safely behind it.
+4. Each pixel near an edge takes colour and radius of what is in the nearest level safely behind it: of one surface or of two.
 """
 
 from __future__ import annotations

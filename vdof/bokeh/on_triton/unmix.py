@@ -8,7 +8,6 @@ import triton.language as tl
 from torch import Tensor
 
 from vdof.bokeh import layers as settings
-from vdof.bokeh.on_torch.unmix import look_around
 from vdof.bokeh.on_triton.sources import is_within, ramp
 
 BLOCK = 64
@@ -34,26 +33,24 @@ def unmix_edges(
 ) -> Tensor:
     """Take the mixed pixels of `picture` (H,W,3) with radius `signed` (H,W) apart; writes into the layers colour (L,H,W,3),
     radius (L,H,W) and weight (L,H,W), as `unmix_edges` of `vdof.bokeh.on_torch.unmix`, and returns the same."""
-    low, high, around = look_around(signed, spread)
     height, width = signed.shape
     grid = (height, triton.cdiv(width, BLOCK))
-    seen, held = (picture, signed, spread, around, low, high), torch.zeros_like(signed)
-    _unmix_kernel[grid](*seen, colour, radius, weight, held, height, width, knee, BLOCK=BLOCK)
+    held = torch.zeros_like(signed)
+    _unmix_kernel[grid](picture, signed, spread, colour, radius, weight, held, height, width, knee, BLOCK=BLOCK)
     _clean_kernel[grid](colour, radius, weight, held, height, width, knee, BLOCK=BLOCK)
     return held
 
 
 @triton.jit
 def _unmix_kernel(
-    picture, signed, spread, around, low_at, high_at, colour, radius, weight, held, height, width, knee,
-    BLOCK: tl.constexpr,
+    picture, signed, spread, colour, radius, weight, held, height, width, knee, BLOCK: tl.constexpr
 ):  # fmt: skip
     y, x = tl.program_id(0), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     at = y.to(tl.int64) * width + x
-    clear = ramp(tl.load(around + at, mask=x < width, other=0.0), MIXED_EDGE, MIXED_FULLY)
+    clear = ramp(_spread_around(spread, x, y, at, height, width, BLOCK), MIXED_EDGE, MIXED_FULLY)
     is_mixed = clear > 0
     if tl.max(is_mixed.to(tl.int32), 0) > 0:
-        low, high = tl.load(low_at + at, mask=is_mixed, other=0.0), tl.load(high_at + at, mask=is_mixed, other=1.0)
+        low, high = _radii_around(signed, x, y, is_mixed, height, width)
         middle = 0.5 * (low + high)
         near, far, near_figures, far_figures = _sum_sides(
             picture, signed, spread, x, y, at, low, high, is_mixed, height, width, knee, BLOCK
@@ -79,6 +76,32 @@ def _unmix_kernel(
             seen, coverage, clear, own, is_near, near, far, near_variance, far_variance, near_r, far_r,
             colour, radius, weight, at, height * width, is_mixed,
         )  # fmt: skip
+
+
+@triton.jit
+def _spread_around(spread, x, y, at, height, width, BLOCK: tl.constexpr):
+    """The largest of the ranges within 3x3 pixels that fit into the window."""
+    most = tl.zeros([BLOCK], tl.float32)
+    for n in tl.static_range(9):
+        dy, dx = (n // 3 - 1) * (WINDOW - 1), (n % 3 - 1) * (WINDOW - 1)
+        there = tl.load(spread + at + dy * width + dx, mask=is_within(y + dy, x + dx, height, width), other=0.0)
+        most = tl.maximum(most, there)
+    return tl.where(x < width, most, 0.0)
+
+
+@triton.jit
+def _radii_around(signed, x, y, mask, height, width):
+    """The nearest and the farthest radius within the window; 0 and 1 outside `mask`."""
+    low = tl.load(signed + y.to(tl.int64) * width + x, mask=mask, other=0.0)
+    high = low
+    n = 0
+    while n < (2 * WINDOW + 1) * (2 * WINDOW + 1):
+        j = tl.minimum(tl.maximum(y + n // (2 * WINDOW + 1) - WINDOW, 0), height - 1)
+        i = tl.minimum(tl.maximum(x + n % (2 * WINDOW + 1) - WINDOW, 0), width - 1)
+        r = tl.load(signed + j.to(tl.int64) * width + i, mask=mask, other=0.0)
+        low, high = tl.minimum(low, r), tl.maximum(high, r)
+        n += 1
+    return low, tl.where(mask, high, 1.0)
 
 
 @triton.jit

@@ -46,8 +46,8 @@ ROUNDING = 1e-3
 """The rim of a surface, a mean of its radii, may be nearer than the nearest of them by less than this, px."""
 CELL = 2
 """Side, px, of the squares whose sources share their shadows."""
-CELLS_AND_TILES = 2**23
-"""Pairs of a cell and a tile of the picture handled at a time."""
+CELLS_AND_TILES, IN_CACHE = 2**23, 2**20
+"""Pairs of a cell and a tile of the picture handled at a time; on the CPU no more than its cache holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,8 @@ def _first_groups(centre: Tensor, signed: Tensor, borders: Tensor) -> Tensor:
     nearest = -F.max_pool2d(-padded, TILE)[0, 0]
     y, x = ((torch.arange(side, device=signed.device) + 0.5) * TILE for side in nearest.shape)
     lowest = []
-    for part in centre.split(max(1, CELLS_AND_TILES // nearest.numel())):
+    pairs = IN_CACHE if signed.device.type == "cpu" else CELLS_AND_TILES
+    for part in centre.split(max(1, pairs // nearest.numel())):
         at_x, at_y, radius = part[:, :, None, None].unbind(1)
         away = torch.maximum((x - at_x).abs(), (y[:, None] - at_y).abs())
         depth = radius - nearest

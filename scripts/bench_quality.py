@@ -96,20 +96,13 @@ def score_video(folder: Path, meta: dict[str, Any], crop: int, stride: int, conf
         true.append(truths)
     changes, true_changes = ([follow_changes(clip, flows, depths) for clip in clips] for clips in (ours, true))
     value, edge = np.mean(rows, axis=0)
-    show(
-        meta["scene"], f"{len(flows)} frames", value, edge, measure_change(changes[0]) / measure_change(true_changes[0])
-    )
+    flicker = measure_change(changes[0]) / measure_change(true_changes[0])
+    show(meta["scene"], f"{len(flows)} frames", value, edge, flicker)
     if len(seeds) == 1:
-        calm, true_calm = (
-            follow_changes([smooth(frame) for frame in clip], flows, depths) for clip in (ours[0], true[0])
-        )
-        print(
-            f"{meta['scene']:<18}{'grain smoothed':<16}{measure_change(calm) / measure_change(true_calm):23.3f}",
-            flush=True,
-        )
+        calm, true_calm = (follow_changes([smooth(f) for f in clip], flows, depths) for clip in (ours[0], true[0]))
+        show_flicker(meta["scene"], "grain smoothed", measure_change(calm) / measure_change(true_calm))
     else:
-        ratio = measure_common(changes) / measure_common(true_changes)
-        print(f"{meta['scene']:<18}{'noise taken out':<16}{ratio:23.3f}", flush=True)
+        show_flicker(meta["scene"], "noise taken out", measure_common(changes) / measure_common(true_changes))
         inner = np.s_[crop : -crop or None, crop : -crop or None]
         cropped = ([[frame[inner] for frame in clip[::stride]] for clip in clips] for clips in (ours, true))
         show_differences(meta["scene"], f"{stride} frames apart" if stride > 1 else "", *cropped)
@@ -259,6 +252,10 @@ def lens_of(meta: dict[str, Any], setting: dict[str, Any]) -> Lens:
 
 def show(scene: str, setting: str, value: float, edge: float, flicker: float | None = None) -> None:
     print(f"{scene:<18}{setting:<16}{value:7.2f}{edge:7.2f}" + (f"{flicker:9.3f}" if flicker else ""), flush=True)
+
+
+def show_flicker(scene: str, setting: str, ratio: float) -> None:
+    print(f"{scene:<18}{setting:<16}{ratio:23.3f}", flush=True)
 
 
 if __name__ == "__main__":

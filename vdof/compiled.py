@@ -13,6 +13,8 @@ from typing import Any
 import numba
 import numpy as np
 
+from vdof.users_cache import find_users_cache
+
 f4 = np.float32
 u8 = np.uint64
 LIBERTIES = {"nsz", "arcp", "contract", "reassoc"}
@@ -45,9 +47,9 @@ def _find_folder(room: Path) -> Path:
     compiled before a change goes."""
     files = sorted(room.rglob("*.py")) if room.is_dir() else [room]
     stamp = hashlib.sha256(b"\0".join(file.read_bytes() for file in (Path(__file__), *files))).hexdigest()[:16]
-    beside = room.parent / "__pycache__"
-    users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vdof" / "kernels"
-    folder = (beside if os.access(room.parent, os.W_OK) else users) / f"{room.stem}-{stamp}"
+    beside = os.access(room.parent, os.W_OK)
+    folder = room.parent / "__pycache__" if beside else find_users_cache() / "kernels"
+    folder /= f"{room.stem}-{stamp}"
     if not folder.exists():
         for stale in folder.parent.glob(f"{room.stem}-{'?' * len(stamp)}"):
             shutil.rmtree(stale, ignore_errors=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import time
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from vdof.analysis.lease import take_over
 from vdof.analysis.store import LOCK, PART, remove_folder
 from vdof.errors import ConfigError
+from vdof.users_cache import find_users_cache
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def find_cache(config: CacheConfig, output: Path) -> Path:
         return output.with_name(f".{output.stem}.analysis")
     if config.dir is not None:
         return Path(config.dir)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vdof"
+    return find_users_cache()
 
 
 def list_entries(cache: Path) -> list[Entry]:

@@ -76,7 +76,7 @@ def _unmix_rows(y0, y1, picture, original, spread, knee, fall, prior_fall, colou
             clear = ramp(_spread_around(spread, y, x), MIXED_EDGE)
             if clear == f4(0):
                 continue
-            low, high = _radii_around(original, y, x)
+            low, high = _radii_around(original, y, x, WINDOW)
             _sum_sides(picture, original, spread, y, x, low, high, knee, fall, sides)
             if sides[0, 3] > f4(0) and sides[1, 3] > f4(0):
                 middle = f4(0.5) * (low + high)
@@ -137,11 +137,11 @@ def _spread_around(spread, y, x):
 
 
 @compiled
-def _radii_around(radius, y, x):
-    """The nearest and the farthest radius within the window."""
+def _radii_around(radius, y, x, reach):
+    """The nearest and the farthest radius within `reach` pixels on every side."""
     low = high = radius[y, x]
-    for j in range(max(0, y - WINDOW), min(radius.shape[0], y + WINDOW + 1)):
-        for i in range(max(0, x - WINDOW), min(radius.shape[1], x + WINDOW + 1)):
+    for j in range(max(0, y - reach), min(radius.shape[0], y + reach + 1)):
+        for i in range(max(0, x - reach), min(radius.shape[1], x + reach + 1)):
             low = min(low, radius[j, i])
             high = max(high, radius[j, i])
     return low, high
@@ -191,10 +191,7 @@ def _measure_step(sides, middle):
 def _look_beside(radius, y, x, low, high, sides):
     """Replace the radii of the sides by those beside the pixel, as far as both sides are there."""
     middle, step = f4(0.5) * (low + high), high - low
-    nearest = farthest = radius[y, x]
-    for j in range(max(0, y - 1), min(radius.shape[0], y + 2)):
-        for i in range(max(0, x - 1), min(radius.shape[1], x + 2)):
-            nearest, farthest = min(nearest, radius[j, i]), max(farthest, radius[j, i])
+    nearest, farthest = _radii_around(radius, y, x, 1)
     sides[0, 4] += ramp((middle - nearest) / step, BESIDE) * (nearest - sides[0, 4])
     sides[1, 4] += ramp((farthest - middle) / step, BESIDE) * (farthest - sides[1, 4])
 

@@ -42,7 +42,7 @@ from vdof.bokeh.layers import (
     place_levels,
     pyramid_sizes,
 )
-from vdof.bokeh.on_torch.unmix import unmix_edges
+from vdof.bokeh.on_torch.unmix import extremes, unmix_edges
 from vdof.filters import ramp
 
 
@@ -127,8 +127,7 @@ def find_edges(radius: Tensor, margin: int) -> tuple[Tensor, Tensor]:
     margin: px, larger than any radius.
     """
     height, width = radius.shape
-    high = F.max_pool2d(radius[None], 3, 1, 1)[0]
-    low = -F.max_pool2d(-radius[None], 3, 1, 1)[0]
+    low, high = extremes(radius, 1)
     far = torch.where(high - low > EDGE, torch.maximum(low.abs(), high.abs()) + 2, 0)
     middle = torch.where(high - low > EDGE, 0.5 * (low + high), -math.inf)
     room = (0, -width % TILE, 0, -height % TILE)

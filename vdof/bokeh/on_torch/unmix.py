@@ -59,9 +59,13 @@ def unmix_edges(colour: Tensor, radius: Tensor, weight: Tensor, spread: Tensor, 
 
 def look_around(signed: Tensor, spread: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The nearest and the farthest radius (H,W) within the window, and the largest of the 3x3 ranges that fit into it."""
-    high = F.max_pool2d(signed[None], 2 * WINDOW + 1, 1, WINDOW)[0]
-    low = -F.max_pool2d(-signed[None], 2 * WINDOW + 1, 1, WINDOW)[0]
-    return low, high, F.max_pool2d(F.pad(spread[None], (WINDOW - 1,) * 4), 3, 1, 0, WINDOW - 1)[0]
+    return *extremes(signed, WINDOW), F.max_pool2d(F.pad(spread[None], (WINDOW - 1,) * 4), 3, 1, 0, WINDOW - 1)[0]
+
+
+def extremes(values: Tensor, reach: int) -> tuple[Tensor, Tensor]:
+    """The least and the greatest of `values` (H,W) within `reach` pixels on every side."""
+    least, greatest = (sign * F.max_pool2d(sign * values[None], 2 * reach + 1, 1, reach)[0] for sign in (-1, 1))
+    return least, greatest
 
 
 def sum_sides(
@@ -101,7 +105,7 @@ def measure_step(sides: Tensor, middle: Tensor) -> Tensor:
 def look_beside(signed: Tensor, y: Tensor, x: Tensor, low: Tensor, high: Tensor, sides: Tensor) -> Tensor:
     """The sides (n,2,7) with the radii beside the pixels in place of the means, as far as both sides are there."""
     middle, step = 0.5 * (low + high), high - low
-    nearest, farthest = ((sign * F.max_pool2d(sign * signed[None], 3, 1, 1)[0])[y, x] for sign in (-1, 1))
+    nearest, farthest = (values[y, x] for values in extremes(signed, 1))
     near_share, far_share = ramp((middle - nearest) / step, BESIDE), ramp((farthest - middle) / step, BESIDE)
     sides[:, 0, 4] += near_share * (nearest - sides[:, 0, 4])
     sides[:, 1, 4] += far_share * (farthest - sides[:, 1, 4])

@@ -60,10 +60,8 @@ def _bin_kernel(
         is_inside = is_within(y - margin, x - margin, height - 2 * margin, width - 2 * margin)
         at = y.to(tl.int64) * width + x
         r, doubt = tl.load(radius + at, mask=is_inside, other=0.0), tl.load(spread + at, mask=is_inside, other=0.0)
-        red, green = (
-            tl.load(colour + at * 3, mask=is_inside, other=0.0),
-            tl.load(colour + at * 3 + 1, mask=is_inside, other=0.0),
-        )
+        red = tl.load(colour + at * 3, mask=is_inside, other=0.0)
+        green = tl.load(colour + at * 3 + 1, mask=is_inside, other=0.0)
         blue = tl.load(colour + at * 3 + 2, mask=is_inside, other=0.0)
         w = (1 - (1 - EDGE_TRUST) * ramp(doubt, EDGE_DOUBT, EDGE_DOUBT_FULLY)) / (BIN * BIN)
         w = tl.where(is_inside, w * knee / (knee + tl.maximum(tl.maximum(red, green), blue)), 0.0)

@@ -227,11 +227,5 @@ def _value_behind(filled, level, mask, channel, y, x, rows, columns, cells, leve
     t = tl.minimum(tl.maximum(level - (k - 1), 0.0), 1.0)
     here = filled + (k.to(tl.int64) * (CELL_VALUES + 1) + channel) * cells
     beyond = filled + (tl.minimum(k + 1, levels - 1).to(tl.int64) * (CELL_VALUES + 1) + channel) * cells
-    return _mix(here, beyond, t, y, x, rows, columns, mask)
-
-
-@triton.jit
-def _mix(here, beyond, t, y, x, rows, columns, mask):
-    """Values at the pixels (x, y) of two planes, with share `t` of the second."""
     value = sample(here, y, x, rows, columns, mask)
     return value + t * (sample(beyond, y, x, rows, columns, mask) - value)

@@ -50,7 +50,7 @@ def _unmix_kernel(
     clear = ramp(_spread_around(spread, x, y, at, height, width, BLOCK), MIXED_EDGE, MIXED_FULLY)
     is_mixed = clear > 0
     if tl.max(is_mixed.to(tl.int32), 0) > 0:
-        low, high = _radii_around(signed, x, y, is_mixed, height, width)
+        low, high = _radii_around(signed, x, y, is_mixed, height, width, WINDOW)
         middle = 0.5 * (low + high)
         near, far, near_figures, far_figures = _sum_sides(
             picture, signed, spread, x, y, at, low, high, is_mixed, height, width, knee, BLOCK
@@ -67,7 +67,7 @@ def _unmix_kernel(
         is_near = own < middle
         seen = _load(picture, at, is_mixed)
         prior = _expect_cover(signed, x, y, low, high, is_mixed, height, width, BLOCK)
-        near_r, far_r = _look_beside(signed, x, y, low, high, own, near_r, far_r, is_mixed, height, width)
+        near_r, far_r = _look_beside(signed, x, y, low, high, near_r, far_r, is_mixed, height, width)
         near_variance, far_variance = _variance(near, near_square), _variance(far, far_square)
         variance = prior * prior * near_variance + (1 - prior) * (1 - prior) * far_variance
         coverage = _cover(seen, prior, near, far, variance)
@@ -90,14 +90,14 @@ def _spread_around(spread, x, y, at, height, width, BLOCK: tl.constexpr):
 
 
 @triton.jit
-def _radii_around(signed, x, y, mask, height, width):
-    """The nearest and the farthest radius within the window; 0 and 1 outside `mask`."""
+def _radii_around(signed, x, y, mask, height, width, REACH: tl.constexpr):
+    """The nearest and the farthest radius within REACH pixels on every side; 0 and 1 outside `mask`."""
     low = tl.load(signed + y.to(tl.int64) * width + x, mask=mask, other=0.0)
     high = low
     n = 0
-    while n < (2 * WINDOW + 1) * (2 * WINDOW + 1):
-        j = tl.minimum(tl.maximum(y + n // (2 * WINDOW + 1) - WINDOW, 0), height - 1)
-        i = tl.minimum(tl.maximum(x + n % (2 * WINDOW + 1) - WINDOW, 0), width - 1)
+    while n < (2 * REACH + 1) * (2 * REACH + 1):
+        j = tl.minimum(tl.maximum(y + n // (2 * REACH + 1) - REACH, 0), height - 1)
+        i = tl.minimum(tl.maximum(x + n % (2 * REACH + 1) - REACH, 0), width - 1)
         r = tl.load(signed + j.to(tl.int64) * width + i, mask=mask, other=0.0)
         low, high = tl.minimum(low, r), tl.maximum(high, r)
         n += 1
@@ -169,18 +169,9 @@ def _between(value, low, high):
 
 
 @triton.jit
-def _look_beside(signed, x, y, low, high, own, near_r, far_r, mask, height, width):
+def _look_beside(signed, x, y, low, high, near_r, far_r, mask, height, width):
     """The radii of the sides beside the pixels in place of the means, as far as both sides are there."""
-    nearest, farthest = own, own
-    n = 0
-    while n < 9:
-        j, i = (
-            tl.minimum(tl.maximum(y + n // 3 - 1, 0), height - 1),
-            tl.minimum(tl.maximum(x + n % 3 - 1, 0), width - 1),
-        )
-        r = tl.load(signed + j.to(tl.int64) * width + i, mask=mask, other=0.0)
-        nearest, farthest = tl.minimum(nearest, r), tl.maximum(farthest, r)
-        n += 1
+    nearest, farthest = _radii_around(signed, x, y, mask, height, width, 1)
     middle, step = 0.5 * (low + high), high - low
     near_r += ramp((middle - nearest) / step, BESIDE, BESIDE_FULLY) * (nearest - near_r)
     return near_r, far_r + ramp((farthest - middle) / step, BESIDE, BESIDE_FULLY) * (farthest - far_r)
